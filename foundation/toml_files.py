@@ -1,15 +1,24 @@
-"""Read TOML files through declared types, with the limits and the messages of JSON artifacts."""
+"""TOML: files read through declared types, as JSON artifacts are, and plain values as its lines."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from foundation.errors import reason_of
 from foundation.json_reading import Artifact, convert
 
 T = TypeVar("T")
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""Beside those that JSON escapes: what TOML forbids, what a terminal obeys, and what ends a line."""
 
 
 def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
@@ -26,3 +35,38 @@ def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
     except ValueError as error:  # of UTF-8 and of TOML
         raise artifact.damaged(path, reason_of(error)) from None
     return convert(values, kind, artifact, where=path)
+
+
+def key(name: str) -> str:
+    """Return a name, in quotes where TOML asks for them."""
+    return name if BARE.fullmatch(name) else _text(name)
+
+
+def line(name: str, value: Any) -> str:
+    """Return ``name = value``."""
+    return f"{key(name)} = {toml(value)}"
+
+
+def toml(value: Any) -> str:
+    """Return a value as a file has it.
+
+    Numbers and quoted texts are written as in JSON, so that a terminal shows them as they are.
+    """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, Mapping):
+        inner = ", ".join(line(name, one) for name, one in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e16:
+        return f"{value:.1f}"
+    return _text(str(value)) if isinstance(value, str | Path) else json.dumps(value)
+
+
+def _text(value: str) -> str:
+    """Return a text in quotes, on one line."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)

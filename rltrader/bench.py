@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from foundation.command_line.numbers import Number
 from rltrader.consoles import report_console
 
 STYLES = {
@@ -28,7 +29,9 @@ def bench() -> None:
 @bench.command()
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-@click.option("--margin", default=0.05, show_default=True, help="Share that is no change.")
+@click.option(
+    "--margin", type=Number(), default=0.05, show_default=True, help="Share that is no change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     """Say which rows of AFTER are slower or faster than in BEFORE, and which changes are noise.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from foundation.memory import require_memory
 from markets.config import Session
@@ -72,7 +73,7 @@ def check(bars: BarOptions, as_json: bool) -> None:
 )
 @click.option(
     "--pattern",
-    type=float,
+    type=Number(),
     metavar="STRENGTH",
     help="Plant signals that foretell a drift of this strength, 0 to 2; 0 is the same without an edge.",
 )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError, run_command
 
 if TYPE_CHECKING:  # importing it imports JAX, which takes seconds that count
@@ -31,7 +32,7 @@ PARTS = ("card", "environment", "training", "profile", "return", "buffers", "gat
 
 @click.command(context_settings={"show_default": True})
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/accelerator"))
-@click.option("--budget", default=340.0, type=click.FloatRange(min=0.0), help="Seconds for everything.")
+@click.option("--budget", default=340.0, type=Number(min=0.0), help="Seconds for everything.")
 @click.option(
     "--parts", default=",".join(PARTS), help="What to measure; a profile and buffers need training."
 )

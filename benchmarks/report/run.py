@@ -35,6 +35,7 @@ from benchmarks.report.blocks import (
 )
 from benchmarks.report.merge import merge
 from benchmarks.report.sections import SECTIONS, Section
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError, run_command
 from foundation.files import write_text
 from foundation.progress import ReportedProgress
@@ -152,7 +153,7 @@ def gather_section(section: Section, out: Path, blocks: int) -> SectionResult:
 @click.option("--blocks", type=click.IntRange(1), default=3, help="Rounds of all sections.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(1.0),
+    type=Number(1.0),
     default=FULL_MINUTES,
     help="About as long, on two cores; time to a return comes on top.",
 )

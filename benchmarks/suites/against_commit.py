@@ -34,6 +34,7 @@ from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
 from benchmarks.harness.statistics import PairedRatio, Samples, median_interval, ratio_of_rounds
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError, run_command
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.report.format import short_rate
@@ -145,7 +146,9 @@ class TreeProcess:
 @click.option("--steps", default=32, show_default=True, help="Steps in a rollout, and in one scan.")
 @click.option("--batch-size", default=8192, show_default=True, help="Steps in a minibatch.")
 @cli.rounds_option(15)
-@click.option("--seconds", default=3.0, show_default=True, help="Of each turn, at least.")
+@click.option(
+    "--seconds", type=Number(0), default=3.0, show_default=True, help="Of each turn, at least."
+)
 @cli.quick_option
 @cli.json_option
 def main(other: Path, out: Path | None, quick: bool, **options: Any) -> None:

@@ -35,6 +35,7 @@ from benchmarks.harness.output import numeric_table, publish, wide_console
 from benchmarks.harness.reports import SCHEMA, ReturnReport, TimeRatio
 from benchmarks.harness.rows import ReturnPoint, ReturnRow
 from benchmarks.suites.it_learns import oracle_pnl
+from foundation.command_line.numbers import Number
 from foundation.errors import run_command
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
@@ -139,11 +140,9 @@ def run_in_process(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
 @click.command(context_settings={"show_default": True})
 @click.option("--trainers", default=",".join(TRAINERS), help="Who is trained, in this order.")
 @click.option("--seeds", default=1, type=click.IntRange(min=1), help="Runs of each trainer.")
-@click.option("--share", default=0.5, type=click.FloatRange(0.0, 1.0), help="Of the oracle's PnL.")
-@click.option("--limit-seconds", default=600.0, type=click.FloatRange(min=0.0), help="Per run.")
-@click.option(
-    "--every", default=0.5, type=click.FloatRange(min=0.0), help="Seconds between judgements."
-)
+@click.option("--share", default=0.5, type=Number(0.0, 1.0), help="Of the oracle's PnL.")
+@click.option("--limit-seconds", default=600.0, type=Number(min=0.0), help="Per run.")
+@click.option("--every", default=0.5, type=Number(min=0.0), help="Seconds between judgements.")
 @click.option("--days", default=250, type=click.IntRange(min=3), help="Days trained on.")
 @click.option("--starts", default=1000, type=click.IntRange(min=1), help="Episodes judged by.")
 @click.option("--envs", default=64, type=int, help="Environments, of all but MaskablePPO.")
@@ -151,7 +150,7 @@ def run_in_process(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
 @click.option("--batch-size", default=1024, type=int, help="Minibatch, of all but MaskablePPO.")
 @click.option("--epochs", default=4, type=int)
 @click.option("--hidden", default=256, type=int, help="Width of both networks, of all but MaskablePPO.")
-@click.option("--learning-rate", default=1e-3, type=float)
+@click.option("--learning-rate", default=1e-3, type=Number(0))
 @click.option("--workers", default=8, type=int, help="Processes of MaskablePPO.")
 @click.option(
     "--rollout", default=8192, type=int, help="Steps in MaskablePPO's rollout, of all workers."

@@ -35,6 +35,7 @@ from benchmarks.suites.time_to_return import (
     show,
     summary_line,
 )
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError, run_command
 from foundation.json_lines import adding_lines, read_json_lines
 from foundation.json_reading import Artifact, convert
@@ -148,7 +149,7 @@ def seconds_of(row: ReturnRow) -> float:
 @click.option("--trainers", default=",".join(("port", *BASELINES)), help="Who is tuned and raced.")
 @click.option("--trials", default=16, type=click.IntRange(min=1), help="Of each trainer.")
 @click.option("--seeds", default=10, type=click.IntRange(min=1), help="Of the race.")
-@click.option("--limit-seconds", default=40.0, type=click.FloatRange(min=0.0), help="Per run.")
+@click.option("--limit-seconds", default=40.0, type=Number(min=0.0), help="Per run.")
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Goes on from here.")
 @cli.quick_option
 @cli.json_option

@@ -18,7 +18,7 @@ from markets import EnvConfig, InputError
 from markets.advice.by_bar import AdviceUse, use_of
 from markets.advice.fusion import FusionSettings
 from markets.advice.schedule import AdviceOnBars, lay
-from markets.advice.table import TABLE, AdviceTable, check_market, load_table
+from markets.advice.table import TABLE, AdviceTable, check_market, load_table, require_latency
 
 MS_PER_SECOND = 1000
 
@@ -78,6 +78,7 @@ class TrainingAdvice:
         table = load_table(place)
         self.use.check_table(table, place)
         check_market(table, view_of(whole, config), place)
+        require_latency(table, self.latency, place)
         latency = None if self.latency is None else MS_PER_SECOND * self.latency
         bars = lay(table, whole.timestamps_ns, latency)
         if not bars.given.any():

@@ -62,10 +62,14 @@ def write_batch(
     ranges meanwhile, so that a killed call, made again with the same name, writes the same file.
 
     Raises:
-        InputError: nothing is left to ask.
+        InputError: nothing is left to ask, or another file has the name.
     """
     with FileLock(store.folder / RANGES / ".batch"):  # two calls at once would miss each other's marks
         marked = _out(store, path.name)
+        if not marked and path.exists():
+            raise InputError(
+                f"{path}: there is a file here that is no batch of this table; choose another name"
+            )
         for first, wanted in store.ranges(rows).items():
             room = MOST_REQUESTS - len(marked)
             if room <= 0:
@@ -74,8 +78,11 @@ def write_batch(
                 if journal is None:
                     continue
                 state = journal.state
+                # A question in doubt, sent by a pass that was killed, has no answer either.
                 fresh = [
-                    row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
+                    row
+                    for row in wanted.tolist()
+                    if not state.is_done(row) and not state.asked.get(row)
                 ][:room]
                 if fresh:
                     journal.write(Asked(row, path.name) for row in fresh)

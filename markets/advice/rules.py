@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from markets.advice.table import RULES
 from markets.advice.view import MarketView
 
 USUAL_BARS = 60
@@ -39,7 +40,7 @@ class EmbeddedAdvice:
 class RulesAdvisor:
     """Rules on a bar's own features and those before it."""
 
-    name = "rules"
+    name = RULES
     model = "trend-reversion-volatility-1"
 
     def advise(self, view: MarketView, rows: NDArray[np.int64]) -> EmbeddedAdvice:

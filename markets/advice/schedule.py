@@ -75,8 +75,11 @@ def lay(
     given[good] = True
     took = table.frame["latency_ms"].to_numpy(np.float64) if latency_ms is None else latency_ms
     known = np.arange(1, count + 1, dtype=np.int64)
-    # Both the question and a bar's decision come at a close, so that opens can be compared.
-    due = timestamps_ns[rows] + np.ceil(took * np.ones(len(rows)) * NS_PER_MS).astype(np.int64)
+    # Both the question and a bar's decision come at a close, so that opens can be compared. An answer
+    # that takes longer than the market lasts comes after its end, and no time is too long to count.
+    longest = float(timestamps_ns[-1] - timestamps_ns[0] + 1)
+    waits = np.minimum(np.ceil(took * np.ones(len(rows)) * NS_PER_MS), longest)
+    due = timestamps_ns[rows] + waits.astype(np.int64)
     known[rows] = np.maximum(known[rows], np.searchsorted(timestamps_ns, due, side="left"))
     return AdviceOnBars(
         advice,

@@ -24,8 +24,9 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
+from foundation.errors import printable
 from markets.advice.answers import Advice
-from markets.advice.chat.client import ChatSettings, open_session
+from markets.advice.chat.client import ChatSettings, headers_of, open_session
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.view import MarketView
@@ -103,7 +104,13 @@ def ask_rules(view: MarketView) -> Advice:
 
 
 def ask_chat(settings: ChatSettings, prompt: PromptSettings) -> AskFn:
-    """Return what asks a server about the newest bar; None where it gives no advice."""
+    """Return what asks a server about the newest bar; None where it gives no advice.
+
+    Raises:
+        InputError: httpx is not installed, or the key cannot stand in a header, which a strategy that
+            never waits would not be told.
+    """
+    headers_of(settings)
 
     async def ask(text: str, name: str) -> Advice | None:
         async with open_session(settings) as session:
@@ -127,6 +134,7 @@ class AdviceService(ThreadingHTTPServer):
         self.ask = ask
         self.counts = {"asked": 0, "advice": 0}
         self._counting = threading.Lock()
+        self._told: set[str] = set()
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property
@@ -139,6 +147,15 @@ class AdviceService(ThreadingHTTPServer):
         with self._counting:
             self.counts["asked"] += 1
             self.counts["advice"] += good
+
+    def tell(self, error: Exception) -> None:
+        """Say once why there is no advice: the strategy is not told."""
+        words = printable(str(error) or type(error).__name__)
+        with self._counting:
+            new = words not in self._told
+            self._told.add(words)
+        if new:
+            print(f"no advice: {words}", file=sys.stderr)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Pass over a strategy that no longer waits; tell in a line of anything else."""
@@ -170,8 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             advice = self.server.ask(view)
-        except (ValueError, OSError):  # the server behind it refuses or has gone
+        except (ValueError, OSError) as error:  # the server behind it refuses or has gone
             advice = None
+            self.server.tell(error)
         self.server.count(advice is not None)
         if advice is None:
             self._reply(204, b"")

@@ -21,6 +21,8 @@ from markets.advice.view import MarketView
 
 FORMAT = 1
 TABLE = "advice.parquet"
+RULES = "rules"
+"""The advisor of :class:`markets.advice.rules.RulesAdvisor`."""
 METADATA = b"rltrader.advice"
 ARTIFACT = Artifact("table of advice", "make it again with `rltrader advise run`")
 COLUMNS = {
@@ -109,14 +111,21 @@ class AdviceTable:
         return (self.frame["status"] == OK).to_numpy(bool)
 
     @property
+    def timed(self) -> NDArray[np.bool_]:
+        """Which rows tell how long the answer took, (N,): a batch's do not, and rules take no time."""
+        if self.about.key.advisor == RULES:
+            return np.ones(len(self), bool)
+        return (self.frame["latency_ms"] > 0).to_numpy(bool)
+
+    @property
     def probabilities(self) -> NDArray[np.float32]:
         """Chances of hold, buy and sell, float32 (N, 3); NaN where there is no advice."""
         return self.frame[["hold", "buy", "sell"]].to_numpy(np.float32)
 
     def totals(self) -> dict[str, Any]:
-        """Return counts by status, tokens, requests and latency (milliseconds)."""
+        """Return counts by status, tokens, requests and latency (milliseconds, where it is told)."""
         counts = self.frame["status"].value_counts()
-        latency = self.frame.loc[self.usable, "latency_ms"].to_numpy(np.float64)
+        latency = self.frame.loc[self.usable & self.timed, "latency_ms"].to_numpy(np.float64)
         return {
             "questions": len(self.frame),
             "advice": int(self.usable.sum()),
@@ -184,6 +193,9 @@ def _check_rows(file: Path, about: About, frame: pd.DataFrame) -> None:
     bad = ~((given >= 0) & (given <= 1)).all(axis=1) | (np.abs(given[:, :3].sum(axis=1) - 1) > 1e-3)
     if bad.any():
         raise ARTIFACT.damaged(file, "chances of an answer do not sum to one")
+    took = frame["latency_ms"].to_numpy(np.float64)
+    if not ((took >= 0) & np.isfinite(took)).all():
+        raise ARTIFACT.damaged(file, "the time that an answer took is no number from 0")
 
 
 def check_market(table: AdviceTable, view: MarketView, where: object) -> None:
@@ -197,4 +209,20 @@ def check_market(table: AdviceTable, view: MarketView, where: object) -> None:
             f"{where}: advice on {table.about.bars} bars of {table.about.symbol} that are not the "
             f"{len(view)} bars of {view.symbol} given; give the bars it was made from, or make advice "
             "on these with `rltrader advise run`"
+        )
+
+
+def require_latency(table: AdviceTable, latency: float | None, where: object) -> None:
+    """Refuse answers that do not say how long they took, where no latency is given for all.
+
+    Read at once they would be known sooner than any model could have answered.
+
+    Raises:
+        InputError: naming the table and how many there are.
+    """
+    without = int((table.usable & ~table.timed).sum())
+    if latency is None and without:
+        raise InputError(
+            f"{where}: {without:,} of {int(table.usable.sum()):,} answers came in a batch and do not "
+            "say how long one takes; give --latency, the seconds of an answer that is asked for live"
         )

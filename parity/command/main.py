@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError, printable, run_command
 from foundation.json_reading import Artifact, decode_json
 
@@ -110,11 +111,17 @@ def _json(option: str, text: str) -> Any:
 @click.option("--only", multiple=True, help="Change only this function or class; may be repeated.")
 @click.option("--transitions", default=8_000, show_default=True, help="Steps of each verification.")
 @click.option("--resets", default=1_000, show_default=True, help="Episodes begun in each.")
-@click.option("--patience", default=600.0, show_default=True, help="Seconds that one may take.")
+@click.option(
+    "--patience",
+    type=Number(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Seconds that one may take.",
+)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="At a time.")
 @click.option(
     "--at-least",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Exit code 1 if a smaller share than this is killed.",
 )
 @click.option(
@@ -193,13 +200,11 @@ def alarms(out: Path, quiet: bool, **wanted: Any) -> None:
 @click.argument("first", type=click.Path(path_type=Path), metavar="A.csv")
 @click.argument("second", type=click.Path(path_type=Path), metavar="B.csv")
 @click.option("--margin", required=True, help="Difference that counts as none: 0.5, or 5% of A's mean.")
-@click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(1e-6, 0.49))
+@click.option("--alpha", default=0.05, show_default=True, type=Number(1e-6, 0.49))
 @click.option(
     "--seeds", default=2, show_default=True, type=click.IntRange(2), help="Planned of each trainer."
 )
-@click.option(
-    "--power", default=0.8, show_default=True, type=click.FloatRange(0.01, 0.999), help="Wanted."
-)
+@click.option("--power", default=0.8, show_default=True, type=Number(0.01, 0.999), help="Wanted.")
 @click.option("--column", help="The only column to compare; by default all but the seed's.")
 @click.option(
     "--out",

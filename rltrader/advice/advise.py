@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from rltrader.advice.options import (
@@ -72,7 +73,9 @@ def advise() -> None:
 @click.option(
     "--concurrency", type=int, default=4, show_default=True, help="Questions under way at a time."
 )
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one answer.")
+@click.option(
+    "--timeout", type=Number(), default=60.0, show_default=True, help="Seconds for one answer."
+)
 @click.option("--retries", type=int, default=4, show_default=True, help="Of a request that failed.")
 @click.option(
     "--key-variable",
@@ -80,13 +83,13 @@ def advise() -> None:
     show_default=True,
     help="Environment variable that holds the server's key, if it wants one.",
 )
-@click.option("--prompt-price", type=float, default=0.0, help="Dollars a million tokens asked.")
-@click.option("--answer-price", type=float, default=0.0, help="Dollars a million tokens answered.")
+@click.option("--prompt-price", type=Number(), default=0.0, help="Dollars a million tokens asked.")
+@click.option("--answer-price", type=Number(), default=0.0, help="Dollars a million tokens answered.")
 @click.option(
-    "--most-dollars", type=float, default=1.0, show_default=True, help="Ask before spending more."
+    "--most-dollars", type=Number(), default=1.0, show_default=True, help="Ask before spending more."
 )
 @click.option(
-    "--most-hours", type=float, default=2.0, show_default=True, help="Ask before taking longer."
+    "--most-hours", type=Number(), default=2.0, show_default=True, help="Ask before taking longer."
 )
 @click.option("--yes", is_flag=True, help="Go on whatever it costs and takes.")
 def run(bars: BarOptions, session: str, out: Path, advisor: str, **given: Any) -> None:
@@ -164,11 +167,10 @@ def _confirm(expected: Any, given: dict[str, Any]) -> None:
     """Say what is to come, and ask where it is above a limit."""
     from foundation.report.format import dollars, duration
 
-    kind = "from the answers so far" if expected.measured else "a guess, before any answer"
     say(
         f"{expected.questions:,} questions, about {expected.prompt_tokens:,} tokens asked and "
         f"{expected.completion_tokens:,} answered: {dollars(expected.dollars)}, "
-        f"{duration(expected.seconds)} ({kind})"
+        f"{duration(expected.seconds)} ({expected.source})"
     )
     over = expected.dollars > given["most_dollars"] or expected.seconds > 3600 * given["most_hours"]
     if not over or given["yes"]:

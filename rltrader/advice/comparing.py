@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from rltrader.consoles import say
@@ -47,9 +48,7 @@ def advice_options(command: Command) -> Command:
             metavar="NAME=VALUE",
             help="Another setting of the fusion, such as weight=0.5; may be repeated.",
         ),
-        click.option(
-            "--latency", type=click.FloatRange(0), help="Seconds of every answer, not its own."
-        ),
+        click.option("--latency", type=Number(0), help="Seconds of every answer, not its own."),
         click.option(
             "--also",
             multiple=True,
@@ -95,13 +94,14 @@ def read_advised(
     from jax_port.data.advisor_view import view_of
     from jax_port.evaluation.advice.advised import Advised
     from markets.advice.schedule import lay
-    from markets.advice.table import check_market, load_table
+    from markets.advice.table import check_market, load_table, require_latency
 
     table = load_table(options["advice"])
     if policy.advice is not None:
         policy.advice.check_table(table, options["advice"])
     check_market(table, view_of(market, policy.config), options["advice"])
     latency = options["latency"]
+    require_latency(table, latency, options["advice"])
     bars = lay(table, market.timestamps_ns, None if latency is None else 1000 * latency)
     if policy.advice is None:
         return bars, Advised(bars, fusion_settings(options["fusion"] or RULE, options["fusion_set"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from rltrader.options.bars import BarOptions
 
@@ -62,7 +64,7 @@ def chat_options(command: Command) -> Command:
         click.option(
             "--context", type=int, default=20, show_default=True, help="Bars that a question shows."
         ),
-        click.option("--temperature", type=float, default=0.0, show_default=True),
+        click.option("--temperature", type=Number(), default=0.0, show_default=True),
         click.option("--max-tokens", type=int, default=200, show_default=True, help="Of an answer."),
         click.option(
             "--constrain",
@@ -81,15 +83,29 @@ def chat_settings(given: dict[str, Any]) -> ChatSettings:
     """Return what a server is asked with; other options than those of a server are passed over.
 
     Raises:
-        InputError: there is no address or model, or a value makes no sense.
+        InputError: there is no address or model, a key is asked for that is not there, or a value
+            makes no sense.
     """
     from markets.advice.chat.client import ChatSettings
 
     for name in ("url", "model"):
         if not given.get(name):
             raise InputError(f"a chat advisor needs --{name}; see docs/advice.md for servers to start")
+    _require_key(given.get("key_variable"))
     names = ChatSettings.__dataclass_fields__
     return ChatSettings(**{name: value for name, value in given.items() if name in names})
+
+
+def _require_key(variable: str | None) -> None:
+    """Refuse a variable that was named and is not set: the server would be asked without a key."""
+    context = click.get_current_context(silent=True)
+    source = None if context is None else context.get_parameter_source("key_variable")
+    named = source not in (None, click.core.ParameterSource.DEFAULT)
+    if variable and named and not os.environ.get(variable):
+        raise InputError(
+            f"--key-variable {variable}: there is no such variable in the environment; set it to the "
+            "server's key, or leave the option out for a server that wants none"
+        )
 
 
 def prompt_settings(given: dict[str, Any]) -> PromptSettings:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from rltrader.advice.options import chat_options, chat_settings, prompt_settings
 from rltrader.consoles import say
@@ -15,13 +16,15 @@ from rltrader.consoles import say
 @click.option("--port", type=click.IntRange(1, 65535), default=8711, show_default=True)
 @click.option("--advisor", type=click.Choice(["rules", "chat"]), default="rules", show_default=True)
 @chat_options
-@click.option("--timeout", type=float, default=50.0, show_default=True, help="Seconds for one answer.")
+@click.option(
+    "--timeout", type=Number(), default=50.0, show_default=True, help="Seconds for one answer."
+)
 @click.option("--key-variable", default="OPENAI_API_KEY", show_default=True)
 def serve(port: int, advisor: str, **given: Any) -> None:
     """Answer a live strategy's questions on this machine, until stopped.
 
     The strategy's bundle has to carry fusion settings: rltrader export RUN --to DIR --fusion gated.
-    Exit code 2 means bad input.
+    Exit code 130 means stopped by Ctrl-C or 143 by SIGTERM, 2 bad input.
     """
     from markets.advice.service import AdviceService, ask_chat, ask_rules
 
@@ -33,7 +36,6 @@ def serve(port: int, advisor: str, **given: Any) -> None:
     say(f"{advisor} advise at {service.address}; stop with Ctrl-C")
     try:
         service.serve_forever()
-    except KeyboardInterrupt:
-        say(f"{service.counts['asked']:,} questions, {service.counts['advice']:,} with advice")
-    finally:
+    finally:  # a signal raises what ends the process, with the code that says which
         service.server_close()
+        say(f"{service.counts['asked']:,} questions, {service.counts['advice']:,} with advice")

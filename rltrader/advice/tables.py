@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from foundation.command_line.numbers import Number
 from rltrader.advice.options import read_view, session_option
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -22,8 +23,8 @@ table_argument = click.argument("table", type=click.Path(path_type=Path))
 
 @click.command()
 @table_argument
-@click.option("--prompt-price", type=float, default=0.0, help="Dollars a million tokens asked.")
-@click.option("--answer-price", type=float, default=0.0, help="Dollars a million tokens answered.")
+@click.option("--prompt-price", type=Number(), default=0.0, help="Dollars a million tokens asked.")
+@click.option("--answer-price", type=Number(), default=0.0, help="Dollars a million tokens answered.")
 def show(table: Path, prompt_price: float, answer_price: float) -> None:
     """Show what TABLE holds, what it cost and took.
 

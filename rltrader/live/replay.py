@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from foundation.report.format import change, count, difference, dollars
 from rltrader.consoles import report_console
@@ -24,7 +25,7 @@ from rltrader.options.bars import BarOptions, bar_options
 )
 @click.option(
     "--fill-ticks",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0.0,
     show_default=True,
     help="Ticks that a fill may lie from the rules' own price.",

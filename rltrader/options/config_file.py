@@ -19,9 +19,8 @@ import click
 
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, json_or_text
-from foundation.toml_files import read_toml
+from foundation.toml_files import key, line, read_toml, toml
 from rltrader.lazy_group import name_of
-from rltrader.options.toml_text import key, line
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
 OPTION = "config_file"
@@ -165,7 +164,7 @@ def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
     place = f"{path}: {name}"
     if param.is_flag:
         if not isinstance(value, bool):
-            raise InputError(f"{place} is {value!r}; give true or false")
+            raise InputError(f"{place} is {toml(value)}; give true or false")
         return value
     if param.multiple:
         each = value if isinstance(value, list) else [value]
@@ -180,15 +179,15 @@ def _rule(path: Path, name: str, value: Any) -> str:
     try:
         return f"{name}={json.dumps(value)}"
     except TypeError:  # JSON has no dates
-        raise InputError(f"{path}: [set] {name} is {value!r}; give a number or a text") from None
+        raise InputError(f"{path}: [set] {name} is {toml(value)}; give a number or a text") from None
 
 
 def _word(place: str, param: click.Option, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(f"{place} is {value!r}; give a number or a text")
+        raise InputError(f"{place} is {toml(value)}; give a number or a text")
     counts = isinstance(param.type, click.types.IntParamType)
     if counts and isinstance(value, float) and not value.is_integer():  # click would cut it off
-        raise InputError(f"{place} is {value!r}; give a whole number")
+        raise InputError(f"{place} is {toml(value)}; give a whole number")
     return value
 
 
@@ -243,6 +242,9 @@ def text_of(
         values: of options, by their names in a file.
         rules: of the environment, the table ``[set]``.
         searched: the table ``[search]``.
+
+    Raises:
+        InputError: a name of a file is no text.
     """
     from markets.contracts_file import own_contracts
 
@@ -253,7 +255,14 @@ def text_of(
     lines = [line(name, value) for name, value in values.items()]
     for name, under in tables.items():
         lines += ["", f"[{name}]", *(line(*one) for one in under.items())] if under else []
-    return "\n".join([*lines, ""])
+    text = "\n".join([*lines, ""])
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # how Python holds a file's name that is no UTF-8
+        raise InputError(
+            "a file's name is no UTF-8, which no configuration can hold; give the file another name"
+        ) from None
+    return text
 
 
 def _named(text: str) -> tuple[str, Any]:

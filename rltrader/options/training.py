@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from jax_port.ppo.optimizer.hyperparameters import (
     ACTIVATION,
     HIDDEN,
@@ -23,7 +24,7 @@ OTHERS = (
     ("precision", str, "Of products.", PRECISION),
 )
 """Settings of the trainer that are no hyperparameters: name, type, help and default."""
-TYPES = {"count": int, "number": float}
+TYPES = {"count": int, "number": Number()}
 
 Command = Callable[..., None]
 
@@ -66,7 +67,7 @@ def _option(one: Hyperparameter) -> Callable[[Command], Command]:
     return click.option(flag, one.name, flag_value=value, type=bool, default=None, help=text)
 
 
-def _valued(name: str, kind: type, text: str, default: Any) -> Callable[[Command], Command]:
+def _valued(name: str, kind: Any, text: str, default: Any) -> Callable[[Command], Command]:
     shown = "none" if default is None else default
     return click.option(f"--{_dashed(name)}", name, type=kind, help=f"{text}  [default: {shown}]")
 

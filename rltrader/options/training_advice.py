@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from rltrader.options.fusion import RULE, fusion_settings, refuse_without_advice
 
@@ -47,9 +48,7 @@ def training_advice_options(command: Command) -> Command:
             metavar="NAME=VALUE",
             help="Of a prior weight and threshold, of both ways fade and most_age; may be repeated.",
         ),
-        click.option(
-            "--latency", type=click.FloatRange(0), help="Seconds of every answer, not its own."
-        ),
+        click.option("--latency", type=Number(0), help="Seconds of every answer, not its own."),
     ]
     for option in reversed(options):
         command = option(command)

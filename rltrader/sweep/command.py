@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from rltrader.options.bars import BarOptions, bar_options, synthetic_options
 from rltrader.options.config_file import config_option
 from rltrader.options.days import Days
@@ -60,7 +61,7 @@ PRUNERS = ("median", "halving", "none")
 @click.option("--study", help="Name of the study; the name of --out by default.")
 @click.option(
     "--lease",
-    type=click.FloatRange(min=1.0),
+    type=Number(min=1.0),
     default=120.0,
     show_default=True,
     help="Seconds without a sign of life after which a trial's worker is taken for dead.",

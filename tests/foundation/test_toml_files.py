@@ -1,7 +1,9 @@
-"""TOML as editors of any system save it, and what is none."""
+"""TOML as editors of any system save it, and what is none; values written as TOML are read back."""
 
 from __future__ import annotations
 
+import tomllib
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from foundation.errors import InputError
 from foundation.json_reading import Artifact
-from foundation.toml_files import read_toml
+from foundation.toml_files import key, line, read_toml, toml
 
 TEXT = 'name = "Zürich"\n[set]\nsteps = 3\n'
 FILE = Artifact("file of settings", "write it again")
@@ -47,3 +49,63 @@ def test_what_is_no_toml_is_refused_by_name(data: bytes, tmp_path: Path) -> None
     with pytest.raises(InputError) as refusal:
         read(path)
     assert str(refusal.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("n_steps", "n_steps"),
+        ("a-B9", "a-B9"),
+        ("a b", '"a b"'),
+        ("", '""'),
+        ("\x7f", '"\\u007f"'),
+        ('é"', '"é\\""'),
+    ],
+)
+def test_a_name_is_quoted_where_toml_asks_for_it(name: str, written: str) -> None:
+    assert key(name) == written
+    assert tomllib.loads(line(name, 1)) == {name: 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (3, "3"),
+        (3.0, "3.0"),
+        (1e-7, "1e-07"),
+        (1e16, "1e+16"),
+        (9_999_999_999_999_998.0, "9999999999999998.0"),
+        (True, "true"),
+        ("é", '"é"'),
+        (Path("a/b"), '"a/b"'),
+        ((1, 2.5), "[1, 2.5]"),
+        ({"low": 1, "of it": [True]}, '{ low = 1, "of it" = [true] }'),
+        ({}, "{}"),
+        ([], "[]"),
+        (-0.0, "-0.0"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (date(2025, 1, 2), "2025-01-02"),
+        (time(9, 30), "09:30:00"),
+        (datetime(2025, 1, 2, 9, 30, tzinfo=UTC), "2025-01-02T09:30:00+00:00"),
+        ('a"b\\c', '"a\\"b\\\\c"'),
+        ("a\tb\nc\x00", '"a\\tb\\nc\\u0000"'),
+        ("\x7f", '"\\u007f"'),  # which TOML allows in no text
+        ("\x9b2J", '"\\u009b2J"'),
+        ("\u2028", '"\\u2028"'),
+        ("\U0001f600", '"\U0001f600"'),
+    ],
+)
+def test_a_value_is_written_as_reviewed(value: Any, written: str) -> None:
+    assert line("x", value) == f"x = {written}"
+    read = tomllib.loads(line("x", value))["x"]
+    assert read == (
+        list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    )
+
+
+def test_a_value_that_is_no_number_is_written_too() -> None:
+    assert toml(float("nan")) == "nan"
+    (read,) = tomllib.loads(line("x", float("nan"))).values()
+    assert read != read
+    assert toml([True, date(2025, 1, 2), {"a": False}]) == "[true, 2025-01-02, { a = false }]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,11 @@ from typing import Any
 import click
 import pytest
 
-from tests.project.options import FILE, collect, option_lines
+from foundation.command_line.numbers import Number
+from tests.commands import commands_of
+from tests.docs.pages import ROOT
+from tests.project.options import FILE, PROGRAMS, collect, option_lines
+from tests.project.test_structure import ROOMS
 
 
 def test_all_are_as_reviewed() -> None:
@@ -64,3 +70,49 @@ def test_another_option_is_seen(change: dict[str, Any]) -> None:
 def test_another_range_is_seen(one: click.ParamType, other: click.ParamType) -> None:
     lines = [list(option_lines(click.Option(["--count"], type=kind))) for kind in (one, other)]
     assert lines[0] != lines[1]
+
+
+def test_every_number_of_a_program_is_finite() -> None:
+    kinds = {
+        f"{path} {option.opts[0]}": option.type
+        for program, command in PROGRAMS.items()
+        for path, one in commands_of(command, program)
+        for option in one.params
+        if isinstance(option.type, click.types.FloatParamType)
+    }
+    assert {
+        "rltrader advise run --timeout",
+        "rltrader train --gamma",
+        "envparity mutate --patience",
+    } <= {*kinds}
+    assert {name for name, kind in kinds.items() if not isinstance(kind, Number)} == set()
+
+
+def floats(code: str) -> Iterator[str]:
+    """Yield the options of a module that take any float."""
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) not in (
+            "click.option",
+            "click.argument",
+        ):
+            continue
+        given = {one.arg: one.value for one in node.keywords}
+        kind = ast.unparse(given["type"]) if "type" in given else ""
+        default = given.get("default")
+        guessed = not kind and isinstance(default, ast.Constant) and isinstance(default.value, float)
+        if guessed or kind.startswith(("float", "click.FLOAT", "click.FloatRange")):
+            yield ast.unparse(node.args[0])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_has_an_option_of_any_float(room: str) -> None:
+    found = {str(path): list(floats(path.read_text("utf-8"))) for path in (ROOT / room).rglob("*.py")}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "kind", ["type=float", "type=click.FLOAT", "type=click.FloatRange(0)", "default=1.0"]
+)
+def test_an_option_of_any_float_is_found(kind: str) -> None:
+    assert list(floats(f"click.option('--some', {kind})")) == ["'--some'"]
+    assert not list(floats("click.option('--some', type=Number(0), default=1.0)"))

@@ -164,6 +164,7 @@ def test_a_server_is_asked_as_the_options_say(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("markets.advice.store.open_store", _stop)
+    monkeypatch.setenv("MINE", "sekrit")
     told = [
         word for name, value in ASKED.items() for word in (f"--{name.replace('_', '-')}", str(value))
     ]

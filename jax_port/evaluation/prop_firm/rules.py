@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from foundation.errors import InputError
 from foundation.json_reading import Artifact
-from foundation.toml_files import read_toml
+from foundation.toml_files import read_toml, toml
 
 Trailing = Literal["intraday", "end of day", "static"]
 TRAILING: tuple[Trailing, ...] = ("intraday", "end of day", "static")
@@ -149,9 +149,11 @@ def _rules(given: Mapping[str, Any], where: str) -> Rules:
     values = dict(given)
     for name in ("name", "source", "note"):
         if not isinstance(values.get(name, ""), str):
-            raise InputError(f"{where}: {name} is {values[name]!r}; write it as text in quotes")
+            raise InputError(f"{where}: {name} is {toml(values[name])}; write it as text in quotes")
     if type(values["read"]) is not date:
-        raise InputError(f"{where}: read is {values['read']!r}; write the date as 2026-11-26, unquoted")
+        raise InputError(
+            f"{where}: read is {toml(values['read'])}; write the date as 2026-11-26, unquoted"
+        )
     for name in ("account", "profit_target", "drawdown"):
         values[name] = _money(values[name], name, where, 0.0, above=True)
     if values.get("daily_loss") is not None:
@@ -178,7 +180,9 @@ def _rules(given: Mapping[str, Any], where: str) -> Rules:
         ("daily_loss_means", DAILY_LOSS),
     ):
         if name in values and values[name] not in choices:
-            raise InputError(f"{where}: {name} is {values[name]!r}; choose one of {', '.join(choices)}")
+            raise InputError(
+                f"{where}: {name} is {toml(values[name])}; choose one of {', '.join(choices)}"
+            )
     values["contracts"] = _tiers(values.get("contracts", []), where)
     return Rules(**values)
 
@@ -187,22 +191,22 @@ def _money(value: Any, name: str, where: str, least: float, *, above: bool = Fal
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not number or value < least or (above and value == least):
         than = "above" if above else "at least"
-        raise InputError(f"{where}: {name} is {value!r}; give a number {than} {least:g}")
+        raise InputError(f"{where}: {name} is {toml(value)}; give a number {than} {least:g}")
     if value > MOST:
-        raise InputError(f"{where}: {name} is {value!r}; give a number of at most {MOST:,.0f}")
+        raise InputError(f"{where}: {name} is {toml(value)}; give a number of at most {MOST:,.0f}")
     return float(value)
 
 
 def _days(value: Any, name: str, where: str, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{where}: {name} is {value!r}; give whole days, at least {least}")
+        raise InputError(f"{where}: {name} is {toml(value)}; give whole days, at least {least}")
     return value
 
 
 def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
     tiers = []
     if not isinstance(given, list) or not all(isinstance(tier, dict) for tier in given):
-        raise InputError(f"{where}: contracts is {given!r}; give [[contracts]] tables")
+        raise InputError(f"{where}: contracts is {toml(given)}; give [[contracts]] tables")
     for tier in given:
         if tier.keys() != {"profit", "contracts"}:
             raise InputError(

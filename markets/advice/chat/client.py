@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import os
 import random
 import time
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,6 +90,8 @@ class ChatSettings:
         for name, least in (("timeout", 0.0), ("backoff", 0.0), ("most_wait", 0.0)):
             if not getattr(self, name) > least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above {least:g}")
+        if not 0 <= self.temperature < math.inf:
+            raise InputError(f"temperature is {self.temperature}; give a number from 0")
         for name, low in (("concurrency", 1), ("retries", 0), ("max_tokens", 1)):
             if getattr(self, name) < low:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {low}")
@@ -158,7 +162,7 @@ class ChatSession:
             detail, asked_wait = wait
             if attempt > self.settings.retries:
                 return Reply(FAILED, detail=detail, attempts=attempt)
-            pause = self.settings.backoff * 2 ** (attempt - 1) * (0.5 + self.draw())
+            pause = self.settings.backoff * 2.0 ** min(attempt - 1, 60) * (0.5 + self.draw())
             pause = min(pause, self.settings.most_wait)
             if asked_wait is not None:
                 pause = max(pause, asked_wait)
@@ -210,11 +214,28 @@ def _retry_after(headers: Any) -> float | None:
         pass
     try:
         when = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one with a number that no clock can hold
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def headers_of(settings: ChatSettings) -> dict[str, str]:
+    """Return what every request says of this side, the key among it.
+
+    Raises:
+        InputError: httpx is not installed, or the key cannot stand in a header.
+    """
+    if find_spec("httpx") is None:
+        raise InputError(MISSING)
+    headers = {"Accept-Encoding": "identity", "Accept": "application/json"}
+    key = os.environ.get(settings.key_variable, "")
+    if key:
+        if not key.isascii() or not key.isprintable():
+            raise InputError(f"${settings.key_variable} holds what no key can; set it anew")
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
 
 
 @asynccontextmanager
@@ -226,16 +247,9 @@ async def open_session(
     Raises:
         InputError: httpx is not installed, or the key cannot stand in a header.
     """
-    try:
-        import httpx
-    except ImportError:
-        raise InputError(MISSING) from None
-    headers = {"Accept-Encoding": "identity", "Accept": "application/json"}
-    key = os.environ.get(settings.key_variable, "")
-    if key:
-        if not key.isascii() or not key.isprintable():
-            raise InputError(f"${settings.key_variable} holds what no key can; set it anew")
-        headers["Authorization"] = f"Bearer {key}"
+    headers = headers_of(settings)
+    import httpx
+
     limits = httpx.Limits(max_connections=settings.concurrency)
     async with httpx.AsyncClient(
         headers=headers, follow_redirects=False, timeout=settings.timeout, limits=limits

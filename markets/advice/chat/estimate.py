@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
+from markets.advice.answers import FAILED
 from markets.advice.chat.prompt import SYSTEM, PromptSettings, question
+from markets.advice.store import RANGE_BARS
 from markets.advice.table import AdviceTable
 from markets.advice.view import MarketView
 
@@ -45,7 +47,8 @@ class Estimate:
         prompt_tokens, completion_tokens: of all.
         dollars: at the prices given.
         seconds: at the concurrency given.
-        measured: whether tokens and seconds come from answers that are there.
+        measured: whether tokens come from answers that are there.
+        timed: whether seconds do.
     """
 
     questions: int
@@ -54,6 +57,18 @@ class Estimate:
     dollars: float
     seconds: float
     measured: bool
+    timed: bool = False
+
+    @property
+    def source(self) -> str:
+        """Where the numbers come from, in words."""
+        if self.measured and self.timed:
+            return "from the answers so far"
+        if self.measured:
+            return "tokens from the answers so far, the time a guess"
+        if self.timed:
+            return "the time from the answers so far, tokens a guess"
+        return "a guess, before any answer"
 
 
 def estimate(
@@ -68,19 +83,38 @@ def estimate(
     if not len(rows):
         return Estimate(0, 0, 0, 0.0, 0.0, measured=False)
     known = None if so_far is None else so_far.frame[so_far.frame["prompt_tokens"] > 0]
-    if known is not None and len(known):
+    measured = known is not None and len(known) > 0
+    if known is not None and measured:
         each = [float(known[name].mean()) for name in ("prompt_tokens", "completion_tokens")]
-        seconds = float(known["latency_ms"].mean()) / 1000
     else:
         sample = rows[np.linspace(0, len(rows) - 1, min(5, len(rows))).astype(int)]
         length = np.mean([len(question(view, int(row), prompt)) for row in sample]) + len(SYSTEM)
-        each, seconds = [float(length) / CHARACTERS_A_TOKEN, float(ANSWER_TOKENS)], ANSWER_SECONDS
+        each = [float(length) / CHARACTERS_A_TOKEN, float(ANSWER_TOKENS)]
     tokens = [round(len(rows) * number) for number in each]
+    took = _seconds(so_far)
     return Estimate(
         len(rows),
         tokens[0],
         tokens[1],
         prices.dollars(*tokens),
-        len(rows) * seconds / concurrency,
-        measured=known is not None and len(known) > 0,
+        _rounds(rows, concurrency) * (ANSWER_SECONDS if took is None else took),
+        measured=measured,
+        timed=took is not None,
     )
+
+
+def _seconds(so_far: AdviceTable | None) -> float | None:
+    """Return what an answer took on average, one that came too late among them; None before the first.
+
+    Answers of a batch do not say how long they took.
+    """
+    if so_far is None:
+        return None
+    counted = so_far.timed & (so_far.frame["status"] != FAILED).to_numpy(bool)
+    return float(so_far.frame.loc[counted, "latency_ms"].mean()) / 1000 if counted.any() else None
+
+
+def _rounds(rows: NDArray[np.int64], concurrency: int) -> int:
+    """Return how many answers are waited for in turn: a range ends before the next begins."""
+    _, counts = np.unique(rows // RANGE_BARS, return_counts=True)
+    return int((-(-counts // concurrency)).sum())

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from foundation.command_line.numbers import Number
 from foundation.errors import run_command
 from foundation.files import write_json
 from foundation.import_closure import PACKAGES, PACKAGES_ROOT
@@ -51,7 +52,11 @@ SUMMARY = "score.json"
     help="Change what proves (the gate, the harness, the chain of exports), judged by the tests alone.",
 )
 @click.option(
-    "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
+    "--patience",
+    type=Number(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="Seconds for the tests of one mutant.",
 )
 @click.option(
     "--executed",

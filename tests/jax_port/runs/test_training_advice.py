@@ -37,10 +37,15 @@ SETTINGS = TrainSettings(n_envs=4, n_steps=8, batch_size=16, n_epochs=1, total_t
 )
 
 
-def make_table(place: Path, source: Source = SOURCE, model: str = RulesAdvisor.model) -> Path:
+def make_table(
+    place: Path,
+    source: Source = SOURCE,
+    model: str = RulesAdvisor.model,
+    advisor: str = RulesAdvisor.name,
+) -> Path:
     """Write what the rules say of every third bar of a market."""
     view = view_of(prepare(source.read(), CONFIG), CONFIG)
-    key = TableKey(view.digest, RulesAdvisor.name, model, "")
+    key = TableKey(view.digest, advisor, model, "")
     store = open_store(place, About(key, view.symbol, len(view), "never"), view.timestamps_ns)
     run_rules(store, view, RulesAdvisor(), view.rows(3))
     store.collect()
@@ -109,6 +114,14 @@ def test_a_latency_of_seconds_is_every_answers(table: Path, seconds: float) -> N
         later = np.flatnonzero(minutes >= max(minutes[row] + seconds / 60, minutes[row] + 0.5))
         expected = later[0] if len(later) else len(minutes)
         assert bars.known[row] == expected, row
+
+
+def test_answers_of_a_batch_are_trained_with_at_a_latency(tmp_path: Path) -> None:
+    table, market = make_table(tmp_path, advisor="chat"), prepare(SOURCE.read(), CONFIG)
+    with refuses():
+        advice(table).read(0, market, CONFIG)
+    bars, _ = replace(advice(table), latency=60.5).read(0, market, CONFIG)
+    assert bars.given.any()
 
 
 def test_what_does_not_fit_is_refused(table: Path, tmp_path: Path) -> None:

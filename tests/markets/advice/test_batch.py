@@ -68,6 +68,33 @@ def test_a_batch_goes_out_once_and_comes_back(
     assert store.left(rows).tolist() == rows[2:].tolist()
 
 
+def test_a_question_that_a_killed_pass_left_in_doubt_goes_into_a_batch(
+    store: AdviceStore, view: MarketView, tmp_path: Path
+) -> None:
+    rows, path = np.arange(100, 104), tmp_path / "batch.jsonl"
+    with store.claim(0) as journal:
+        assert journal is not None
+        journal.write([Asked(101), Result(102, FAILED), Asked(103, "other.jsonl")])
+    assert write_batch(store, view, rows, SETTINGS, PROMPT, path) == 3
+    assert [request["custom_id"].partition("-")[0] for request in requests(path)] == [
+        "100",
+        "101",
+        "102",
+    ]
+    assert store.left(rows).tolist() == []
+
+
+def test_a_file_of_something_else_is_not_written_over(
+    store: AdviceStore, view: MarketView, tmp_path: Path
+) -> None:
+    path = tmp_path / "batch.jsonl"
+    path.write_text("the output of another table\n")
+    with refuses():
+        write_batch(store, view, np.arange(100, 104), SETTINGS, PROMPT, path)
+    assert path.read_text() == "the output of another table\n"
+    assert len(store.left(np.arange(100, 104))) == 4  # none was marked
+
+
 def test_an_answer_that_comes_while_its_batch_is_given_up_is_kept(
     store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

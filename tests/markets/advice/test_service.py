@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from foundation.errors import InputError
 from markets.advice.answers import Advice
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
@@ -171,6 +172,21 @@ def test_a_fault_of_the_service_is_told_in_a_line(
         give_up(service, body, body)
     error = capfd.readouterr().err
     assert error == "a question could not be answered: RuntimeError('planted')\n"
+
+
+def test_why_a_server_gives_no_advice_is_told_once(
+    view: MarketView, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reasons = iter([InputError("the key"), InputError("the key"), OSError(), ConnectionError("gone")])
+
+    def ask(view: MarketView) -> Advice | None:
+        raise next(reasons)
+
+    body = json.dumps(message(view, 400)).encode()
+    with serving(ask) as service:
+        assert [post(service.address, body) for _ in range(4)] == [(204, b"")] * 4
+        assert service.counts == {"asked": 4, "advice": 0}
+    assert capfd.readouterr().err == "no advice: the key\nno advice: OSError\nno advice: gone\n"
 
 
 def give_up(service: AdviceService, body: bytes, sent: bytes) -> None:

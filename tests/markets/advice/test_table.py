@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from foundation.errors import InputError
-from markets.advice.table import COLUMNS, About, AdviceTable, TableKey, load_table, save_table
+from markets.advice.table import (
+    COLUMNS,
+    About,
+    AdviceTable,
+    TableKey,
+    load_table,
+    require_latency,
+    save_table,
+)
 from tests.sentences import refuses
 
 
@@ -92,6 +101,43 @@ def test_rows_rise_within_their_bars_and_chances_sum_to_one(
     else:
         with pytest.raises(InputError, match=r"do not rise from 0 to 19|do not sum to one"):
             load_table(path)
+
+
+@pytest.mark.parametrize(
+    ("took", "fits"),
+    [([0.0, 1e9], True), ([0.5, -0.001], False), ([0.5, None], False), ([math.inf, 0.5], False)],
+)
+def test_the_time_of_an_answer_is_a_number_from_0(
+    path: Path, took: list[float | None], fits: bool
+) -> None:
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("latency_ms")
+    pq.write_table(table.set_column(at, "latency_ms", pa.array(took, pa.float64())), path)
+    if fits:
+        assert load_table(path).frame["latency_ms"].tolist() == took
+    else:
+        with refuses():
+            load_table(path)
+
+
+def test_answers_of_a_batch_do_not_say_how_long_they_took(path: Path) -> None:
+    """They are zero milliseconds in its column, which a model can't be."""
+    frame = pd.concat([load_table(path).frame] * 2, ignore_index=True)
+    frame["status"], frame["latency_ms"] = ["ok", "ok", "late", "ok"], [0.0, 30.0, 0.0, 0.0]
+
+    def made_by(advisor: str, took: list[float]) -> AdviceTable:
+        key = TableKey("0", advisor, "tiny", "1")
+        return AdviceTable(About(key, "ES", 20), frame.assign(latency_ms=took))
+
+    chat, rules = (made_by(advisor, [0.0, 30.0, 0.0, 0.0]) for advisor in ("chat", "rules"))
+    assert chat.timed.tolist() == [False, True, False, False]
+    assert rules.timed.tolist() == [True] * 4
+    assert chat.totals()["latency_ms"] == {"median": 30.0, "p95": 30.0}
+    with refuses():
+        require_latency(chat, None, "here")
+    require_latency(chat, 0.0, "here")
+    require_latency(rules, None, "here")
+    require_latency(made_by("chat", [1.0, 30.0, 0.0, 1.0]), None, "here")  # the late one is no advice
 
 
 def test_totals_are_of_all_questions_and_times_of_those_with_advice(path: Path) -> None:

@@ -101,6 +101,7 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
     table = load_table(folder / "rules")
     table.about.cutoff = cutoff
     table.about.key = type(table.about.key)(table.about.key.data, "chat", "<b>tiny</b>", "1")
+    table.frame["latency_ms"] = 1.0
     save_table(tmp_path / "other.parquet", table)
     done = evaluate(folder, tmp_path / "other.parquet", tmp_path / "out")
     assert done.exit_code == 0, done.output
@@ -119,6 +120,28 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
     else:
         assert "This says nothing" in done.output.replace("\n", " ")
     snapshot("out", tmp_path / "out")
+
+
+def test_answers_of_a_batch_need_a_latency(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = load_table(folder / "rules")
+    table.about.key = type(table.about.key)(table.about.key.data, "chat", "tiny", "1")
+    save_table(tmp_path / "batch.parquet", table)
+    done = evaluate(folder, tmp_path / "batch.parquet", tmp_path / "out")
+    told = str(done.exception)
+    assert told.startswith(f"{tmp_path / 'batch.parquet'}: 5,300 of 5,300 answers came in a batch")
+    assert "give --latency" in told
+    assert not (tmp_path / "out").exists()
+    reached: list[float] = []
+
+    def laid(table: object, timestamps: object, latency_ms: float) -> None:
+        reached.append(latency_ms)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("markets.advice.schedule.lay", laid)
+    evaluate(folder, tmp_path / "batch.parquet", tmp_path / "out", "--latency", "2.5")
+    assert reached == [2500.0]
 
 
 @pytest.mark.costly(keep=4)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ pytest.importorskip("httpx")
 from markets.advice import answers
 from markets.advice.answers import Reply
 from markets.advice.chat.breaker import Breaker, ServerGone
-from markets.advice.chat.client import ChatSettings, open_session
+from markets.advice.chat.client import ChatSettings, _retry_after, open_session
 from tests.sentences import refuses
 
 QUICK = {"timeout": 8.0, "backoff": 0.01, "retries": 2}
@@ -122,6 +125,34 @@ def test_no_more_questions_at_once_than_allowed(serve: Callable[..., Any]) -> No
     assert time.monotonic() - began >= 10 * 0.02
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", None),
+        ("soon", None),
+        ("2.5", 2.5),
+        ("-3", 0.0),
+        ("nan", 0.0),
+        ("1e400", math.inf),
+        ("9" * 5000, math.inf),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", None),
+        (f"Wed, 21 Oct 2015 07:28:00 +{'9' * 20}", None),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_wait_that_a_server_asks_for(text: str, seconds: float | None) -> None:
+    assert _retry_after({"retry-after": text}) == seconds
+
+
+def test_a_wait_until_a_date_is_the_time_to_it() -> None:
+    then = datetime.now(UTC) + timedelta(hours=1)
+    asked = _retry_after({"retry-after": format_datetime(then, usegmt=True)})
+    assert asked is not None
+    assert 3500 < asked <= 3600
+
+
 def test_the_key_is_in_no_log(
     serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,6 +174,8 @@ def test_the_key_is_in_no_log(
         ("http://here/v1", {"timeout": float("nan")}),
         ("http://here/v1", {"concurrency": 0}),
         ("http://here/v1", {"constrain": "grammar"}),
+        ("http://here/v1", {"temperature": -0.1}),
+        ("http://here/v1", {"temperature": float("nan")}),
     ],
     ids=str,
 )

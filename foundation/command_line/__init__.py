@@ -1,0 +1,1 @@
+"""What the options of every command line have in common."""

@@ -1,0 +1,71 @@
+"""``rltrader advise serve``: what it needs is asked for at once, and its counts are told at its end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from markets.bars import FEATURES
+from rltrader.advice.serving import serve
+from tests.sentences import refuses
+
+SERVER = ("--advisor", "chat", "--url", "http://127.0.0.1:1/v1", "--model", "tiny")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def refused(*words: str) -> None:
+    """Call the command with what it refuses before it serves."""
+    with refuses():
+        serve.main([*SERVER, "--port", str(free_port()), *words], standalone_mode=False)
+
+
+def test_without_httpx_it_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)  # as Python marks what can't be imported
+    refused()
+
+
+def test_a_key_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADVISOR_KEY", raising=False)
+    refused("--key-variable", "ADVISOR_KEY")
+    monkeypatch.setenv("ADVISOR_KEY", "")
+    refused("--key-variable", "ADVISOR_KEY")
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "s\u00e9same"])
+def test_a_key_that_no_header_can_hold_is_refused_at_once(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    refused()
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_it_tells_its_counts(number: int, code: int, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "rltrader", "advise", "serve", "--port", str(free_port())]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[3].rstrip(";")
+    first = 28_000_000  # minutes since 1970
+    row = [5000.0, 4999.0, 4999.5, *[0.0] * len(FEATURES)]
+    question = {"symbol": "ES", "tick": 0.25, "bars": [[first + n, *row] for n in range(80)]}
+    for _ in range(2):
+        with urllib.request.urlopen(address, data=json.dumps(question).encode(), timeout=10) as answer:
+            assert answer.status == 200
+    process.send_signal(number)
+    out, error = process.communicate(timeout=20)
+    assert (out, error, process.returncode) == ("2 questions, 2 with advice\n", "", code)
