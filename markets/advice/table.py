@@ -116,7 +116,7 @@ class AdviceTable:
     def totals(self) -> dict[str, Any]:
         """Return counts by status, tokens, requests and latency (milliseconds)."""
         counts = self.frame["status"].value_counts()
-        latency = self.frame.loc[self.usable, "latency_ms"].to_numpy(np.float64)
+        latency = self.frame.loc[self.usable, "latency_ms"].dropna().to_numpy(np.float64)
         return {
             "questions": len(self.frame),
             "advice": int(self.usable.sum()),
@@ -184,6 +184,10 @@ def _check_rows(file: Path, about: About, frame: pd.DataFrame) -> None:
     bad = ~((given >= 0) & (given <= 1)).all(axis=1) | (np.abs(given[:, :3].sum(axis=1) - 1) > 1e-3)
     if bad.any():
         raise ARTIFACT.damaged(file, "chances of an answer do not sum to one")
+    took = frame["latency_ms"].to_numpy(np.float64)
+    bad = (took < 0) | np.isinf(took)  # NaN where none is known
+    if bad.any():
+        raise ARTIFACT.damaged(file, f"the latency of bar {rows[bad][0]} is {took[bad][0]:g} ms")
 
 
 def check_market(table: AdviceTable, view: MarketView, where: object) -> None:
