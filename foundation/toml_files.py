@@ -1,4 +1,4 @@
-"""TOML: files read through declared types, as JSON artifacts are, and plain values as its lines."""
+"""TOML: files read through declared types, in TOML's own words, and plain values as its lines."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from foundation.errors import reason_of
-from foundation.json_reading import Artifact, convert
+from foundation.json_reading import MOST_DEPTH, Artifact, explain
 
 T = TypeVar("T")
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029]")
 """Beside those that JSON escapes: what TOML forbids, what a terminal obeys, and what ends a line."""
+_WORDS = {"object": "table", "str": "string", "int": "integer", "bool": "boolean"}
+"""What TOML calls the types of a declaration, which are named as JSON's."""
+_WORD = re.compile(rf"\b({'|'.join(_WORDS)})\b")
 
 
 def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
@@ -30,11 +35,46 @@ def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
     data = artifact.read(path)
     try:
         values = tomllib.loads(data.decode("utf-8-sig"))
+        _check_limits(values)
     except RecursionError:
         raise artifact.damaged(path, "nested too deeply") from None
     except ValueError as error:  # of UTF-8 and of TOML
         raise artifact.damaged(path, reason_of(error)) from None
-    return convert(values, kind, artifact, where=path)
+    return convert_toml(values, kind, artifact, where=path)
+
+
+def convert_toml(values: Any, kind: type[T], artifact: Artifact, *, where: object) -> T:
+    """Return values of a TOML file, read before, as a declared type.
+
+    Raises:
+        InputError: they do not hold what was declared.
+    """
+    try:
+        return msgspec.convert(values, type=kind)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise artifact.damaged(where, explain(ValueError(_in_words_of_toml(str(error))))) from None
+
+
+def _in_words_of_toml(message: str) -> str:
+    """Return what msgspec says of a type; names of fields and places stay as they are."""
+    reason, at, place = message.partition(" - at `")
+    if reason.startswith("Expected "):
+        reason = _WORD.sub(lambda word: _WORDS[word[1]], reason.replace(" | null", ""))
+    elif reason.startswith("Object "):
+        reason = f"Table {reason.removeprefix('Object ')}"
+    return f"{reason}{at}{place}"
+
+
+def _check_limits(values: Any, depth: int = 1) -> None:
+    """Refuse what is nested deeper than JSON may be, and whole numbers beyond TOML's 64 bits."""
+    if depth > MOST_DEPTH:
+        raise ValueError(f"nested more than {MOST_DEPTH} deep")
+    inner: Iterable[Any] = values.values() if isinstance(values, dict) else values
+    for value in inner:
+        if isinstance(value, dict | list):
+            _check_limits(value, depth + 1)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("a whole number does not fit 64 bits")
 
 
 def key(name: str) -> str:

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact, Int32, convert
-from foundation.toml_files import read_toml
+from foundation.json_reading import Artifact, Int32
+from foundation.toml_files import convert_toml, read_toml
 from markets.contracts import SYMBOLS, Contract, added_contracts, get_contract, register_contract
 
 FILE = Artifact(
@@ -73,7 +73,7 @@ def register_table(path: Path, table: Mapping[str, Any]) -> tuple[Contract, ...]
         InputError: as for :func:`register_contracts`, or a symbol was read from another file with other
             numbers.
     """
-    rows = convert(dict(table), dict[str, _Row], FILE, where=path)
+    rows = convert_toml(dict(table), dict[str, _Row], FILE, where=path)
     for symbol, row in rows.items():
         before, made = _files.get(symbol), _contract(path, symbol, row)
         if before is not None and before != path and get_contract(symbol) != made:

@@ -117,7 +117,7 @@ def _show_float(value: float) -> str:
 
 def _exponent(text: str) -> str:
     """Return a number's text with its exponent in the shortest form and a true minus sign."""
-    return re.sub(r"e([+-])0*", lambda sign: f"e{MINUS}" if sign[1] == "-" else "e", text)
+    return re.sub(r"e([+-])0*(?=[0-9])", lambda sign: f"e{MINUS}" if sign[1] == "-" else "e", text)
 
 
 def exponent(value: float) -> str:

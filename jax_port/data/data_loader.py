@@ -132,10 +132,10 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
     wide = compute_features(session_bars)
     ticks = compute_ticks(session_bars, wide, config)
     narrow = wide.astype(np.float32)
-    _require_whole(narrow, session_bars, config)
+    begins = first_defined(narrow, config)
+    _require_whole(narrow, begins, session_bars, config)
     starts = valid_starts(narrow, ticks.minute, config)
     if not len(starts):
-        begins = first_defined(narrow, config)
         if config.warmup_bars < begins < len(narrow):  # a file's own features may begin later
             first, why = begins, "until its features begin"
         else:
@@ -161,9 +161,8 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
     )
 
 
-def _require_whole(features: NDArray[np.float32], bars: Bars, config: EnvConfig) -> None:
+def _require_whole(features: NDArray[np.float32], begins: int, bars: Bars, config: EnvConfig) -> None:
     """Refuse features, float32 (T, 11), with a hole after all have begun, and such as never begin."""
-    begins = first_defined(features, config)
     finite = np.isfinite(features[begins:])
     if not finite.all():
         row, column = np.argwhere(~finite)[0]

@@ -22,6 +22,7 @@ from markets.clock import new_york_dates
 
 Read = TypeVar("Read", Bars, PreparedMarket)
 EPOCH = date(1970, 1, 1).toordinal()
+SATURDAY = 5
 
 
 @dataclass(frozen=True)
@@ -212,10 +213,13 @@ def iso_date(days: int) -> str:
 
 
 def trading_days(market: PreparedMarket) -> list[date]:
-    """Return the New York dates on which a market has bars, rising."""
-    return [
-        date.fromordinal(EPOCH + int(day)) for day in np.unique(new_york_dates(market.timestamps_ns))
-    ]
+    """Return the trading days of a market, rising: the New York weekdays on which it has bars.
+
+    Bars of all hours begin on Sunday evenings, which are no days of their own.
+    """
+    dates = np.unique(new_york_dates(market.timestamps_ns))
+    days = [date.fromordinal(EPOCH + int(day)) for day in dates]
+    return [day for day in days if day.weekday() < SATURDAY]
 
 
 def days_of(text: str) -> int:

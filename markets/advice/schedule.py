@@ -11,10 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.advice.table import AdviceTable
 
 NS_PER_MINUTE = 60_000_000_000
 NS_PER_MS = 1_000_000
+MS_PER_SECOND = 1000
+LONGEST_MS = 1e12
+"""Milliseconds, 31 years: an answer that takes longer is never known, as one that takes so long."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,9 @@ def lay(
         table: of advice.
         timestamps_ns: opens of all bars.
         latency_ms: of every answer, instead of the one that each took.
+
+    Raises:
+        InputError: a latency is no number of milliseconds from 0, or an answer has none of its own.
     """
     count = len(timestamps_ns)
     rows, usable = table.rows, table.usable
@@ -73,13 +80,10 @@ def lay(
     advice[good] = table.probabilities[usable]
     confidence[good] = table.frame.loc[usable, "confidence"].to_numpy(np.float32)
     given[good] = True
-    took = table.frame["latency_ms"].to_numpy(np.float64) if latency_ms is None else latency_ms
+    took = _latencies(table, latency_ms)
     known = np.arange(1, count + 1, dtype=np.int64)
-    # Both the question and a bar's decision come at a close, so that opens can be compared. An answer
-    # that takes longer than the market lasts comes after its end, and no time is too long to count.
-    longest = float(timestamps_ns[-1] - timestamps_ns[0] + 1)
-    waits = np.minimum(np.ceil(took * np.ones(len(rows)) * NS_PER_MS), longest)
-    due = timestamps_ns[rows] + waits.astype(np.int64)
+    # Both the question and a bar's decision come at a close, so that opens can be compared.
+    due = timestamps_ns[rows] + np.ceil(took * NS_PER_MS).astype(np.int64)
     known[rows] = np.maximum(known[rows], np.searchsorted(timestamps_ns, due, side="left"))
     return AdviceOnBars(
         advice,
@@ -88,3 +92,19 @@ def lay(
         known.astype(np.int32),
         (timestamps_ns // NS_PER_MINUTE).astype(np.int32),
     )
+
+
+def _latencies(table: AdviceTable, latency_ms: float | None) -> NDArray[np.float64]:
+    """Return the milliseconds that each answer took, float64 (N,)."""
+    if latency_ms is not None and not 0 <= latency_ms < np.inf:
+        raise InputError(
+            f"a latency of {latency_ms / MS_PER_SECOND:g} seconds; give a number from 0 (`--latency`)"
+        )
+    own = table.frame["latency_ms"].to_numpy(np.float64)
+    took = own if latency_ms is None else np.full(len(own), latency_ms, np.float64)
+    if np.isnan(took).any():
+        raise InputError(
+            f"no latency is known of {int(np.isnan(took).sum())} of {len(took)} answers; give one for "
+            "all of them (`--latency`)"
+        )
+    return np.minimum(took, LONGEST_MS)

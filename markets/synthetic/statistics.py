@@ -22,6 +22,8 @@ HOURS = {
     "after_close": (960, 1020),
 }
 """Parts of the day in New York minutes: from, until; night runs over midnight."""
+SAME = 1e-12
+"""Share of the largest value up to which a spread is rounding alone."""
 _NS_PER_MINUTE = 60_000_000_000
 
 
@@ -128,15 +130,20 @@ def _share(x: NDArray[np.bool_]) -> float:
     return float(x.mean()) if x.size else float("nan")
 
 
+def _varies(x: Floats) -> bool:
+    """Return whether values differ by more than the rounding of their mean."""
+    return bool(x.std() > SAME * np.abs(x).max())
+
+
 def _kurtosis(x: Floats) -> float:
     """Return the fourth standardised moment less 3: 0 for a normal distribution."""
-    if x.size < 4 or not x.std() > 0:
+    if x.size < 4 or not _varies(x):
         return float("nan")
     return float(np.mean(((x - x.mean()) / x.std()) ** 4)) - 3.0
 
 
 def _correlation(x: Floats, y: Floats) -> float:
-    if x.size < 3 or not (x.std() > 0 and y.std() > 0):
+    if x.size < 3 or not (_varies(x) and _varies(y)):
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
 

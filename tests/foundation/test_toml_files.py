@@ -7,11 +7,16 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from foundation.errors import InputError
 from foundation.json_reading import Artifact
 from foundation.toml_files import key, line, read_toml, toml
+
+
+from foundation.toml_files import convert_toml, read_toml
+from tests.sentences import refuses
 
 TEXT = 'name = "Zürich"\n[set]\nsteps = 3\n'
 FILE = Artifact("file of settings", "write it again")
@@ -32,6 +37,52 @@ def test_a_file_is_read_with_or_without_a_mark_of_its_encoding(
     assert read(path) == {"name": "Zürich", "set": {"steps": 3}}
 
 
+def test_a_file_may_go_to_the_limits(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f"low = {-(2**63)}\nhigh = [{2**63 - 1}]\ndeep = {'[' * 31}{']' * 31}\n")
+    deep: list[Any] = []
+    for _ in range(30):
+        deep = [deep]
+    assert read(path) == {"low": -(2**63), "high": [2**63 - 1], "deep": deep}
+
+
+class Part(msgspec.Struct, rename={"whole": "int", "table": "object"}):
+    """Has fields that are called as types are."""
+
+    whole: int
+    flag: bool = False
+    when: str | None = None
+    table: dict[str, str] = {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "object = 3",
+        "[part]\nint = 1.5",
+        "[part]\nint = 2026-11-29",
+        "[part]\nint = 'one'",
+        "[part]\nint = 1\nflag = 'object'",
+        "[part]\nint = 1\nwhen = 2026-11-29",
+        "[part]\nint = 1\nwhen = 07:00:00",
+        "[part]\nint = 1\n[part.object]\nint = true",
+        "[part]\nflag = true",
+    ],
+)
+def test_what_does_not_hold_what_was_declared_is_told_in_tomls_words(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with refuses():
+        read_toml(path, dict[str, Part], FILE)
+
+
+def test_values_that_were_read_before_are_held_to_a_type_too() -> None:
+    made = convert_toml({"one": {"int": 3, "flag": True}}, dict[str, Part], FILE, where="f")
+    assert made == {"one": Part(3, flag=True)}
+    with refuses():
+        convert_toml({"one": 3}, dict[str, Part], FILE, where="f")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -40,6 +91,9 @@ def test_a_file_is_read_with_or_without_a_mark_of_its_encoding(
         b"name = ",
         b"name = 1\nname = 2\n",
         b"a = " + b"[" * 5000,
+        b"a = " + b"[" * 32 + b"]" * 32,
+        b"[a]\nb = [1, {c = 9223372036854775808}]",
+        b"a = [[1, -9223372036854775809]]",
         b"\xef\xbb",
     ],
 )

@@ -37,7 +37,11 @@ BLOCK_DAYS = 5
 RESAMPLES = 4000
 LEAST_SEEDS = 5
 
+SAME = 1e-12
+"""Share of the largest value up to which a spread is rounding alone."""
+
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,17 @@ class Played:
 
     Attributes:
         pnl: float64 (P, D), dollars of each day, an open trade marked at its end.
-        trades: opened, of all.
-        steps: decisions, of all.
-        questions, advised, changed: of all, as in ``advised.AdviceState``.
+        trades: int64 (P, D), opened.
+        steps: int64 (P, D), decisions.
+        questions, advised, changed: int64 (P, D), as in ``advised.AdviceState``.
     """
 
     pnl: Floats
-    trades: int
-    steps: int
-    questions: int
-    advised: int
-    changed: int
+    trades: Counts
+    steps: Counts
+    questions: Counts
+    advised: Counts
+    changed: Counts
 
 
 def make_arms(settings: FusionSettings, null_seeds: int = LEAST_SEEDS) -> list[Arm]:
@@ -187,17 +191,15 @@ def play_arms(
 
 
 def _played(results: Sequence[Evaluation]) -> Played:
-    counts = {
-        name: sum(
-            0 if result.advised is None else int(result.advised[name].sum()) for result in results
-        )
-        for name in ("questions", "advised", "changed")
-    }
+    def of_days(tables: Sequence[pd.DataFrame | None], name: str) -> Counts:
+        none = np.zeros(len(results[0].episodes), np.int64)
+        return np.stack([none if one is None else one[name].to_numpy(np.int64) for one in tables])
+
+    episodes, advised = [one.episodes for one in results], [one.advised for one in results]
     return Played(
         np.stack([daily(result)["pnl"].to_numpy(np.float64) for result in results]),
-        trades=sum(int(result.episodes["trades"].sum()) for result in results),
-        steps=sum(int(result.episodes["steps"].sum()) for result in results),
-        **counts,
+        **{name: of_days(episodes, name) for name in ("trades", "steps")},
+        **{name: of_days(advised, name) for name in ("questions", "advised", "changed")},
     )
 
 
@@ -231,7 +233,8 @@ def gain(played: Played, bare: Played, chosen: NDArray[np.bool_]) -> Gain:
     # Few blocks scatter too little, and say too surely what they say: Student's t, and its correction.
     count = len(difference) / BLOCK_DAYS
     error = float(block_means(difference).std()) * math.sqrt(count / (count - 1))
-    if error == 0:  # the same gain on every day
+    largest = max(float(np.abs(one.pnl[:, chosen]).max()) for one in (played, bare))
+    if error <= SAME * largest:  # the same gain on every day
         return Gain(mean, mean, mean, np.nan)
     reach = float(stats.t.ppf(0.975, count - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, count - 1))

@@ -107,6 +107,8 @@ def _row(arm: Arm, all_played: Mapping[str, Played], chosen: NDArray[np.bool_]) 
     brought, over_alone = gain(played, bare, chosen), gain(played, alone, chosen)
     pnl = played.pnl[:, chosen]
     each = (played.pnl - bare.pnl)[:, chosen].mean(axis=1)
+    names = ("trades", "steps", "questions", "advised", "changed")
+    counts = {name: int(getattr(played, name)[:, chosen].sum()) for name in names}
     return {
         "name": arm.name,
         "kind": arm.kind,
@@ -120,10 +122,10 @@ def _row(arm: Arm, all_played: Mapping[str, Played], chosen: NDArray[np.bool_]) 
         "p_corrected": None,
         "over_advisor": {"gain": over_alone.mean, "low": over_alone.low, "high": over_alone.high},
         "gain_by_policy": each.tolist(),
-        "trades": played.trades,
-        "advised": played.advised / played.steps,
-        "changed": played.changed / played.steps,
-        "questions_a_day": played.questions / played.pnl.size,
+        "trades": counts["trades"],
+        "advised": counts["advised"] / counts["steps"],
+        "changed": counts["changed"] / counts["steps"],
+        "questions_a_day": counts["questions"] / pnl.size,
     }
 
 

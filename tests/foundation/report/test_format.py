@@ -77,6 +77,11 @@ def test_numbers_and_differences() -> None:
         "5.0e−2",
         "NaN",
     ]
+    # A power of nought is one too, and noughts within a power stay.
+    assert [form.exponent(x) for x in (2.0, -9.96, 1e10, 1e-100)] == [
+        "2.0e0", "−1.0e1", "1.0e10", "1.0e−100",
+    ]  # fmt: skip
+    assert [form.figures(x) for x in (2e10, -3e100)] == ["2e10", "−3e100"]
 
 
 def test_large_numbers_in_short() -> None:

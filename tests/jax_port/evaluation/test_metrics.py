@@ -124,6 +124,45 @@ def test_the_account(three_days: Evaluation) -> None:
     assert days["pnl"].tolist() == [200.0, -100.0, 50.0]
 
 
+def test_the_account_is_of_the_daily_episodes_alone() -> None:
+    """Of days that all lost, and of one that made nothing, which is no win."""
+    other = {"daily": False, "pnl": 5000.0, "steps": 40, "open_bars": 40, "trades": 9, "open_pnl": 7.0}
+    episodes = episode_table(
+        {"day": "2025-03-10", "pnl": -300.25, "steps": 2, "open_bars": 1},
+        {"day": "2025-03-10", **other},
+        {"day": "2025-03-12", "pnl": -100.0, "open_pnl": 79.5, "steps": 3, "open_bars": 0},
+        {"day": "2025-03-12", **other},
+    )
+    equity = equity_table([50000.0, 49900.0, 49699.75], [], [50000.0, 49900.0, 49979.5, 49979.5], [])
+    found = account(Evaluation(episodes, trade_table(), equity, "all"))
+    # days -300.25 and -20.5: mean -160.375, deviations 139.875 either way
+    sd = 139.875 * math.sqrt(2)
+    assert found == {
+        "days": 2,
+        "closed_pnl": -400.25,
+        "open_pnl": 79.5,
+        "pnl": -320.75,
+        "mean_day": -160.375,
+        "sd_day": pytest.approx(sd),
+        "best_day": -20.5,
+        "worst_day": -300.25,
+        "winning_days": 0.0,
+        "sharpe_day": pytest.approx(-160.375 / sd),
+        "sharpe_year": pytest.approx(-160.375 / sd * math.sqrt(252)),
+        "max_drawdown": 400.25,
+        "exposure": 1 / 5,
+        "run_on": 0,
+    }
+    even = episodes.assign(pnl=[20.5, 0.0, -79.5, 0.0])
+    days = daily(Evaluation(even, trade_table(), equity, "all"))
+    assert days.drop(columns="day").to_numpy().tolist() == [
+        [20.5, 20.5, 0.0, 1, 2, "bar limit"], [0.0, -79.5, 79.5, 1, 3, "bar limit"]
+    ]  # fmt: skip
+    assert days["day"].astype(str).tolist() == ["2025-03-10", "2025-03-12"]
+    found = account(Evaluation(even, trade_table(), equity, "all"))
+    assert (found["winning_days"], found["best_day"], found["worst_day"]) == (0.5, 20.5, 0.0)
+
+
 def test_one_day_has_no_spread(three_days: Evaluation) -> None:
     one = Evaluation(
         three_days.episodes[:1], three_days.trades, equity_table([50000.0, 50200.0]), "daily"

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from jax_port.data.data_loader import prepare
-from jax_port.runs.training_data import Source, TrainingData, from_options, iso_date
+from jax_port.runs.training_data import (
+    Source,
+    TrainingData,
+    from_options,
+    iso_date,
+    trading_days,
+)
 from markets import EnvConfig
 from markets.clock import new_york_dates
 from markets.synthetic.bars import synthetic_bars
@@ -120,6 +126,15 @@ def test_evenings_belong_to_their_own_new_york_day(first: bool) -> None:
     kept = TrainingData(WEEK.sources, **cut)._cut(bars)
     wanted = bars.timestamps_ns[dates >= day if first else dates <= day]
     assert kept.timestamps_ns.tolist() == wanted.tolist()
+
+
+def test_a_sunday_evening_is_no_trading_day() -> None:
+    """Monday follows at once on Friday, and a window's gap between them is none."""
+    bars = synthetic_bars("ES", days=4, seed=0, start="2025-01-02", session="all")
+    dates = {iso_date(int(day)) for day in np.unique(new_york_dates(bars.timestamps_ns))}
+    assert "2025-01-05" in dates
+    days = [str(day) for day in trading_days(prepare(bars, EnvConfig.phase1(session="all")))]
+    assert days == sorted(dates - {"2025-01-05"})
 
 
 def test_every_symbol_of_synthetic_bars_is_a_market() -> None:

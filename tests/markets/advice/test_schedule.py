@@ -8,6 +8,7 @@ import pytest
 
 from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.table import About, AdviceTable, TableKey
+from tests.sentences import refuses
 
 BARS = 6000
 
@@ -90,6 +91,7 @@ def table_of(took: dict[int, float]) -> AdviceTable:
         (180_001.0, {0: 4, 2: 6, 5: 7, 7: 10, 9: 10}),
         (1e300, dict.fromkeys((0, 2, 5, 7, 9), 10)),
         (10**7, dict.fromkeys((0, 2, 5, 7, 9), 10)),
+        (1e300, dict.fromkeys((0, 2, 5, 7, 9), 10)),
     ],
 )
 def test_an_answer_is_known_at_the_first_later_bar_that_closes_once_it_has_come(
@@ -103,3 +105,16 @@ def test_an_answer_is_known_at_the_first_later_bar_that_closes_once_it_has_come(
     assert found.advice[list(known)].tolist() == [[0.25, 0.75, 0.0]] * len(known)
     assert (found.advice[~found.given] == np.float32(1 / 3)).all()
     assert found.confidence[list(known)].tolist() == pytest.approx([row / 10 for row in known])
+
+
+@pytest.mark.parametrize("latency_ms", [np.nan, np.inf, -np.inf, -1.0])
+def test_a_latency_that_is_no_number_from_zero_is_refused(latency_ms: float) -> None:
+    with refuses():
+        lay(table_of(TOOK), np.array(OPENS, np.int64) * 60_000_000_000, latency_ms)
+
+
+def test_answers_whose_latency_is_not_known_need_one_that_is_given() -> None:
+    opens, took = np.array(OPENS, np.int64) * 60_000_000_000, {**TOOK, 2: np.nan, 9: np.nan}
+    with refuses():
+        lay(table_of(took), opens)
+    assert lay(table_of(took), opens, 0.0).known[[0, 2, 9]].tolist() == [1, 3, 10]

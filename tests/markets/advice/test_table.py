@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -85,6 +86,11 @@ def test_a_row_without_a_bar_or_an_outcome_is_refused(path: Path, name: str) -> 
         ({"hold": [1.0, 1.1], "sell": [0.0, -0.1]}, False),
         ({"status": ["ok", "late"], "hold": [1.0, None], "confidence": [0.5, None]}, True),
         ({"status": ["late", "ok"], "hold": [1.0, None]}, False),
+        ({"latency_ms": [0.0, None]}, True),
+        ({"latency_ms": [0.5, -0.001]}, False),
+        ({"latency_ms": [np.inf, 0.5]}, False),
+        ({"latency_ms": [-np.inf, 0.5]}, False),
+        ({"status": ["ok", "late"], "latency_ms": [0.5, -1.0]}, False),
     ],
     ids=str,
 )
@@ -99,7 +105,7 @@ def test_rows_rise_within_their_bars_and_chances_sum_to_one(
     if fits:
         assert load_table(path).rows.tolist() == change.get("row", [1, 4])
     else:
-        with pytest.raises(InputError, match=r"do not rise from 0 to 19|do not sum to one"):
+        with pytest.raises(InputError, match=r"from 0 to 19|sum to one|latency of bar"):
             load_table(path)
 
 
@@ -140,6 +146,14 @@ def test_answers_of_a_batch_do_not_say_how_long_they_took(path: Path) -> None:
     require_latency(made_by("chat", [1.0, 30.0, 0.0, 1.0]), None, "here")  # the late one is no advice
 
 
+def test_a_latency_that_is_none_is_named_with_its_bar(path: Path) -> None:
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("latency_ms")
+    pq.write_table(table.set_column(at, "latency_ms", pa.array([0.5, -2.0])), path)
+    with refuses():
+        load_table(path)
+
+
 def test_totals_are_of_all_questions_and_times_of_those_with_advice(path: Path) -> None:
     one = load_table(path)
     frame = pd.concat([one.frame] * 3, ignore_index=True)
@@ -157,5 +171,7 @@ def test_totals_are_of_all_questions_and_times_of_those_with_advice(path: Path) 
         "completion_tokens": 15,
         "latency_ms": {"median": 10.0, "p95": pytest.approx(28.0)},
     }
+    frame.loc[4:, "latency_ms"] = np.nan  # not known of the last answer
+    assert AdviceTable(one.about, frame).totals()["latency_ms"] == {"median": 7.5, "p95": 9.75}
     none = AdviceTable(one.about, frame[frame["status"] == "late"]).totals()
     assert (none["advice"], none["latency_ms"]) == (0, {"median": None, "p95": None})

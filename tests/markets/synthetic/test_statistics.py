@@ -152,3 +152,32 @@ def test_real_days_are_described_as_the_names_say() -> None:
     some = bars.select(keep)
     facts, wanted = describe(some), plain(some)
     assert {name: facts[name] for name in wanted} == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("volume", [1.0, 7.0])
+def test_what_never_varies_hangs_together_with_nothing(volume: float) -> None:
+    """Equal logarithms, and moves of one size, differ from their own mean by rounding."""
+    steps = np.tile([1, -1, -1, 1, 1, -1, 1], 9)
+    closes = 5000 + 0.25 * np.concatenate([np.cumsum(steps), np.cumsum(steps) + 40])
+    opened = np.concatenate([[closes[0] - 0.5], closes[:-1]])
+    index = pd.date_range("2025-01-06 14:30", periods=63, freq="min", tz="UTC")
+    frame = pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, closes) + 0.25 * (np.arange(126) % 5),
+            "low": np.minimum(opened, closes),
+            "close": closes,
+            "volume": volume,
+        },
+        index=index.append(index + pd.Timedelta(days=1)),
+    )
+    facts = describe(Bars.from_frame(frame, get_contract("ES"), source="by hand"))
+    never = {name for name, value in facts.items() if math.isnan(value)}
+    assert {name for name in never if "correlation" in name} == {
+        "log_volume_log_range_correlation",
+        *(
+            f"abs_return_autocorrelation_{lag}{day}"
+            for lag in (1, 5, 20, 60)
+            for day in ("", "_within_day")
+        ),
+    }

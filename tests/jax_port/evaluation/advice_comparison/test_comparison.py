@@ -27,7 +27,8 @@ ALL = np.ones(60, bool)
 
 
 def played(pnl: np.ndarray) -> Played:
-    return Played(pnl, 10, 100, 10, 50, 5)
+    none = np.zeros(pnl.shape, np.int64)
+    return Played(pnl, none, none, none, none, none)
 
 
 def test_holm_is_what_the_definition_says() -> None:
@@ -125,10 +126,24 @@ def test_a_policy_trained_with_advice_is_judged_against_itself_and_its_nulls() -
     assert arms[1].settings.fade == 0.2
 
 
-def test_the_same_gain_on_every_day_has_itself_for_an_interval_and_no_p() -> None:
-    found = gain(played(np.full((1, 60), 5.0)), played(np.zeros((1, 60))), ALL)
-    assert (found.mean, found.low, found.high) == (5.0, 5.0, 5.0)
+@pytest.mark.parametrize("each", [5.0, 0.1, -0.07, 1000 / 3])
+@pytest.mark.parametrize("bare", [0.0, 12_345.67])
+def test_the_same_gain_on_every_day_has_itself_for_an_interval_and_no_p(
+    each: float, bare: float
+) -> None:
+    """Sums of 0.1 differ by rounding, which scatters the means of blocks by next to nothing."""
+    without = bare * np.arange(60)[None] / 7
+    found = gain(played(without + each), played(without), ALL)
+    assert (found.mean, found.low, found.high) == pytest.approx((each, each, each))
     assert np.isnan(found.p)
+
+
+def test_a_gain_of_a_cent_now_and_then_is_no_rounding() -> None:
+    made = np.where(np.arange(60) % 6 == 0, 0.01, 0.0)[None]
+    found = gain(played(made + 100_000.0), played(np.full((1, 60), 100_000.0)), ALL)
+    assert found.mean == pytest.approx(0.01 / 6)
+    assert found.low < found.mean < found.high
+    assert 0 < found.p < 0.05
 
 
 @pytest.mark.parametrize("weight", [0.3, 9.0, 40.0, MOST_WEIGHT])

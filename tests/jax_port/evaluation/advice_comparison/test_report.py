@@ -37,7 +37,9 @@ BARE_PNL = np.array([[10.0, 0.0, 30.0], [20.0, -40.0, 0.0]])
 
 
 def played(pnl: np.ndarray) -> Played:
-    return Played(pnl, trades=8, steps=600, questions=12, advised=150, changed=60)
+    """Return what made so much, with counts that every policy and day has of its own."""
+    at = np.arange(pnl.size).reshape(pnl.shape)
+    return Played(pnl, trades=at, steps=100 + at, questions=2 * at, advised=10 * at, changed=at % 4)
 
 
 def test_the_row_of_an_arm() -> None:
@@ -55,7 +57,8 @@ def test_the_row_of_an_arm() -> None:
         "gain": 2.0, **few, "p": pytest.approx(np.nan, nan_ok=True), "p_corrected": None,
         "over_advisor": {"gain": 8.0, **few},
         "gain_by_policy": [2.0, 2.0],
-        "trades": 8, "advised": 0.25, "changed": 0.1, "questions_a_day": 2.0,
+        "trades": 0 + 2 + 3 + 5, "advised": 100 / 410, "changed": (0 + 2 + 3 + 1) / 410,
+        "questions_a_day": 2 * 10 / 4,
     }  # fmt: skip
 
 
@@ -91,7 +94,7 @@ def test_every_null_has_its_seeds(seeds: int) -> None:
         assert nulls == [(null, seed) for null in ("shuffled", "random") for seed in range(seeds)]
 
 
-def test_what_policies_did_is_added_up() -> None:
+def test_what_policies_did_is_kept_by_policy_and_day() -> None:
     def one(pnl: list[float], trades: list[int], advised: list[int] | None) -> Evaluation:
         days = len(pnl)
         episodes = pd.DataFrame(
@@ -108,9 +111,14 @@ def test_what_policies_did_is_added_up() -> None:
     made = _played([one([1.0, 2.0], [3, 4], [5, 6]), one([-1.0, 0.5], [1, 0], [7, 8])])
     assert made.pnl.tolist() == [[1.0, 2.0], [-1.0, 0.5]]
     counts = (made.trades, made.steps, made.questions, made.advised, made.changed)
-    assert counts == (8, 240, 6, 26, 2)
+    assert [count.tolist() for count in counts] == [
+        [[3, 4], [1, 0]], [[60, 60], [60, 60]], [[1, 2], [1, 2]], [[5, 6], [7, 8]], [[0, 1], [0, 1]]
+    ]  # fmt: skip
     bare = _played([one([1.0, 2.0], [3, 4], None)])
-    assert (bare.steps, bare.questions, bare.advised, bare.changed) == (120, 0, 0, 0)
+    counts = (bare.trades, bare.steps, bare.questions, bare.advised, bare.changed)
+    assert [count.tolist() for count in counts] == [
+        [[3, 4]], [[60, 60]], [[0, 0]], [[0, 0]], [[0, 0]]
+    ]  # fmt: skip
 
 
 DATES = [date(2025, 3, 3) + timedelta(days=day) for day in range(24)]
@@ -160,6 +168,9 @@ def test_the_days_after_the_cutoff_are_judged_and_all_that_was_tried_counts(
     for row in values["arms"]:
         p = corrected.get(row["name"], np.nan)
         assert row["p_corrected"] == (p if np.isfinite(p) else None)
+        assert row["trades"] == made[row["name"]].trades[:, last].sum()  # of the days that are judged
+    for row in values["before"]:
+        assert row["trades"] == made[row["name"]].trades[:, ~last].sum()
     before = [(row["name"], row["gain"]) for row in values["before"]]
     assert before == [
         (arm.name, gain(made[arm.name], made["bare policy"], ~last).mean)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from jax_port.evaluation.sheet import ratios
 
@@ -119,3 +120,25 @@ def test_a_trial_that_never_traded_counts_and_one_without_a_number_does_not() ->
     given = np.array([0.3, 0.0, np.nan, -0.2, 0.0, np.inf, -np.inf])
     assert ratios.known_sharpes(given).tolist() == [0.3, 0.0, -0.2, 0.0]
     assert ratios.known_sharpes(None).tolist() == []
+
+
+def test_the_first_day_can_be_the_worst_and_three_days_are_enough_by_hand() -> None:
+    returns = np.array([-0.1, 0.05, 0.2])  # a mean of 0.05, and 0.15 away from it at both ends
+    assert ratios.sharpe(returns) == pytest.approx(0.05 / 0.15)
+    assert ratios.sortino(returns) == pytest.approx(0.05 / math.sqrt(0.01 / 3))
+    assert ratios.max_drawdown(returns) == pytest.approx(-0.1)
+    growth = (0.9 * 1.05 * 1.2) ** 84 - 1
+    assert ratios.yearly_growth(returns) == pytest.approx(growth)
+    assert ratios.calmar(returns) == pytest.approx(growth / 0.1)
+    assert ratios.rolling_sharpe(returns, 3) == pytest.approx([YEAR / 3])
+    assert ratios.rolling_sharpe(returns, 2) == pytest.approx(
+        [-0.025 / 0.15 * math.sqrt(2) * YEAR, 0.125 / 0.15 * math.sqrt(2) * YEAR]
+    )
+    # The variance of a ratio of 1/3 whose days have no skewness and a kurtosis of 3/2.
+    sure = (1 / 3 - 0.1) * math.sqrt(2) / math.sqrt(1 + 0.5 / 4 / 9)
+    assert ratios.probabilistic_sharpe(returns, 0.1) == pytest.approx(stats.norm.cdf(sure))
+    luck = ratios.probabilistic_sharpe(returns, ratios.expected_best_sharpe(7, 1 / math.sqrt(2)))
+    assert ratios.deflated_sharpe(returns, 7) == luck
+    two = np.array([0.4, 0.1])
+    known = ratios.probabilistic_sharpe(returns, ratios.expected_best_sharpe(7, 0.3 / math.sqrt(2)))
+    assert ratios.deflated_sharpe(returns, 7, two) == pytest.approx(known)
