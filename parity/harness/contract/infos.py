@@ -95,6 +95,6 @@ def _is_drawn(judge: Judge, one: Evidence, rows: Array, name: str) -> bool:
         if values is None:
             return True
         blocks = values.reshape(len(rows), SEEDS, -1)
-        if not np.array_equal(blocks, np.broadcast_to(blocks[:, :1], blocks.shape), equal_nan=False):
+        if not np.array_equal(blocks, np.broadcast_to(blocks[:, :1], blocks.shape), equal_nan=True):
             return True
     return False

@@ -124,3 +124,24 @@ def test_a_name_that_the_port_lacks_is_a_difference_whatever_it_has_more(
     steps = [SimpleNamespace(info=frozenset(names)) for names in (mine, theirs)]
     answer = _keys(SimpleNamespace(native=SimpleNamespace(reference=steps[0], port=steps[1])))  # type: ignore[arg-type]
     assert (answer.status, answer.text) == (status, words)
+
+
+@pytest.mark.parametrize(("fuel", "status"), [(np.nan, "different"), (2.0, "different"), (1.0, "same")])
+def test_a_number_that_is_none_is_not_drawn_though_it_never_equals_itself(
+    fuel: float, status: str
+) -> None:
+    port = telling(1.0, lambda ship: {"fuel": fuel})
+    answer = ask(telling(1.0, lambda ship: {"fuel": 1.0}), port, frozenset({"reward"}))
+    assert answer.status == status, answer.text
+    if status == "different":
+        assert answer.text.startswith(
+            "fuel differs in 64 of 64 cases, for example 1.0 on the reference"
+        )
+
+
+def test_a_number_that_is_drawn_and_at_times_none_stays_out() -> None:
+    rng = np.random.default_rng(0)
+    port = telling(1.0, lambda ship: {"luck": rng.random() if rng.random() < 0.5 else np.nan})
+    reference = telling(1.0, lambda ship: {"luck": 1.0})
+    assert ask(reference, port).status == "different"
+    assert ask(reference, port, frozenset({"reward"})).status == "same"
