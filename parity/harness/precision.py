@@ -12,7 +12,7 @@ from parity.engine.jaxprs import equations
 from parity.harness.cases import Cases
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.side import Side, action_tree
-from parity.harness.trees import Fields, rows_of, take
+from parity.harness.trees import Array, Fields, rows_of, take
 
 PROBED = 64
 """Cases by which a side is tried."""
@@ -53,10 +53,10 @@ def why_not_double(side: Side, cases: Cases) -> str:
     double = side.transition(state, few.action, seeds, double=True)
     for name, value in native.state.items():
         other = double.state[name]
-        if value.dtype == np.float32 and not np.array_equal(other.astype(np.float32), value):
+        if value.dtype == np.float32 and not _equal(other.astype(np.float32), value):
             return ""
         wider = value.dtype == np.float32 and other.dtype == np.float64
-        if wider and not np.array_equal(other, value.astype(np.float64)):
+        if wider and not _equal(other, value.astype(np.float64)):
             return ""
     return "put in a state in double precision, it still computes in single"
 
@@ -65,10 +65,14 @@ def _played_in_single(side: Side, cases: Cases) -> str:
     """Return why a side that cannot be put in a state, and is only played, has no double precision:
     numbers with a fraction that its state shows are all of single precision, whatever their dtype."""
     shown = [value for name, value in cases.state.items() if side.native()[name].kind == "f"]
-    narrow = [v for v in shown if np.array_equal(v.astype(np.float32).astype(v.dtype), v)]
-    if any((v != np.round(v)).any() for v in narrow):
+    narrow = [v for v in shown if _equal(v.astype(np.float32).astype(v.dtype), v)]
+    if not all(_equal(v, np.round(v)) for v in narrow):
         return "it shows its state in single precision, and cannot be put in one"
     return ""
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _widened(side: FunctionalSide, cases: Cases) -> int:

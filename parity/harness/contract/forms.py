@@ -128,7 +128,9 @@ def _drawn_by_the_reference(judge: Judge, few: Cases) -> frozenset[str]:
     one, two = (
         judge.pair.reference.transition(state, few.action, seeds + more).fields for more in (0, 1_000)
     )
-    return frozenset(n for n in one if n in judge.random and not np.array_equal(one[n], two[n]))
+    return frozenset(
+        n for n in one if n in judge.random and not np.array_equal(one[n], two[n], equal_nan=True)
+    )
 
 
 def _distance(a: Steps, b: Steps, left_out: frozenset[str]) -> tuple[float, str]:

@@ -35,13 +35,16 @@ def _ignores_its_seed(judge: Judge, mine: Moments, theirs: Moments, rng: np.rand
     rows = np.arange(OTHERS)
     seeds = rng.choice(2**31, OTHERS, replace=False)
     same = [
-        all(np.array_equal(shown.state[n][rows], again.state[n]) for n in again.state)
+        all(np.array_equal(shown.state[n][rows], again.state[n], equal_nan=True) for n in again.state)
         for shown, again in (
             (mine, judge.pair.reference.reset(seeds)),
             (theirs, judge.pair.port.reset(seeds)),
         )
     ]
-    vary = any((value[rows] != value[0]).any() for value in theirs.state.values())
+    vary = any(
+        not np.array_equal(value[rows], value[np.zeros_like(rows)], equal_nan=True)
+        for value in theirs.state.values()
+    )
     return vary and same == [False, True]
 
 

@@ -30,7 +30,7 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
     for name, value in again.fields.items():
         if name in judge.random and not repeats:
             third = reference.transition(few.state, few.action, seeds)
-            if not np.array_equal(third.fields[name], value):
+            if not np.array_equal(third.fields[name], value, equal_nan=True):
                 text = (
                     f"put in one state twice, with one seed, its step gives another {name}: read or "
                     "write leaves something out, or it draws and has no reseed, "

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.harness import cases as make
-from parity.harness.contract.forms import _distance, _same_seed, form_distance
+from parity.harness.contract.forms import _distance, _drawn_by_the_reference, _same_seed, form_distance
 from parity.harness.judge import Judge
 from parity.harness.sides.side import Steps
 from tests.parity.harness.sides import tiny
@@ -97,3 +97,18 @@ def test_the_field_that_is_farthest_is_named_wherever_it_stands() -> None:
         assert worst == name
         assert far == pytest.approx(3e-6 * 2**52, rel=1e-6)
         assert _distance(steps(), steps(**{name: 1e-6}), frozenset(name)) == (0.0, "")
+
+
+def test_a_field_without_a_number_is_not_drawn_and_one_drawn_with_the_seed_is() -> None:
+    def step(one: Any, action: Any) -> Any:
+        _, _, *others = one.step(action)
+        one.levels = np.array([np.nan, one.levels[1]])
+        return one.seen(), float(one.drawn), *others
+
+    def reseed(one: Any, seed: int) -> None:
+        one.drawn = seed
+
+    one = tiny.pair(reference=tiny.side(step, reseed=reseed))
+    base = make.visited(one, 32, 0)
+    judge = Judge(one, base, frozenset({"levels", "reward"}))
+    assert _drawn_by_the_reference(judge, base) == {"reward"}

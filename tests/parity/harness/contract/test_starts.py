@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from parity.harness import cases as make
@@ -72,3 +73,21 @@ def test_a_port_that_begins_the_same_whatever_the_seed_is_found() -> None:
     (answer,), _ = ask_resets(judge, 400, 0)
     assert answer.status == "different"
     assert "ignores its seed" in answer.text
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_port_that_ignores_its_seed_is_found_though_a_field_holds_no_number(ignored: bool) -> None:
+    class Unset(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.array([np.nan, self.levels[1]])
+            return self.seen()
+
+    one = tiny.pair(tiny.side(make=Unset), reference=tiny.side(make=Unset))
+    judge = Judge(one, make.visited(one, 16, 0))
+    given = one.port.reset
+    if ignored:
+        one.port.reset = lambda seeds, double=False: given(np.arange(len(seeds)), double)  # type: ignore[method-assign]
+    (answer,), _ = ask_resets(judge, 400, 0)
+    assert answer.status == ("different" if ignored else "same"), answer.text
+    assert ("ignores its seed" in answer.text) == ignored

@@ -72,3 +72,14 @@ def test_a_field_that_is_drawn_must_be_the_same_for_one_seed() -> None:
     answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
     assert answer.status == "different"
     assert "put in one state twice, with one seed, its step gives another levels" in answer.text
+
+
+def test_a_field_that_is_drawn_may_hold_no_number() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        out = one.step(action)
+        if one.count == 3:
+            one.levels = np.array([np.nan, 1.0])
+        return one.seen(), *out[1:]
+
+    answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
+    assert answer.status == "same", answer.text
