@@ -113,9 +113,8 @@ class AdviceTable:
     @property
     def timed(self) -> NDArray[np.bool_]:
         """Which rows tell how long the answer took, (N,): a batch's do not, and rules take no time."""
-        if self.about.key.advisor == RULES:
-            return np.ones(len(self), bool)
-        return (self.frame["latency_ms"] > 0).to_numpy(bool)
+        took = self.frame["latency_ms"].to_numpy(np.float64)
+        return np.asarray(took >= 0 if self.about.key.advisor == RULES else took > 0)
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -194,7 +193,7 @@ def _check_rows(file: Path, about: About, frame: pd.DataFrame) -> None:
     if bad.any():
         raise ARTIFACT.damaged(file, "chances of an answer do not sum to one")
     took = frame["latency_ms"].to_numpy(np.float64)
-    bad = ~((took >= 0) & np.isfinite(took))
+    bad = (took < 0) | np.isinf(took)  # NaN where none is known
     if bad.any():
         raise ARTIFACT.damaged(file, f"the latency of bar {rows[bad][0]} is {took[bad][0]:g} ms")
 

@@ -219,3 +219,19 @@ def compare(
     bucket[0] += equal
     result.ulp_histogram = bucket.tolist()
     return differs, result
+
+
+def same_numbers(a: Array, b: Array) -> NDArray[np.bool_]:
+    """Return where two arrays of one shape and any dtypes hold the same numbers, and where both NaN.
+
+    NumPy rounds whole numbers to compare them with numbers with a fraction, and one beyond a dtype's
+    ends may come back from a cast as the end; here 2**53 + 1 is another number than 2.0**53.
+    """
+    floats, whole = (a, b) if a.dtype.kind == "f" else (b, a)
+    if floats.dtype.kind != "f" or whole.dtype.kind not in "iu":
+        same = a == b
+        return np.asarray(same | ((a != a) & (b != b)))
+    ends = np.iinfo(whole.dtype)
+    with np.errstate(over="ignore"):
+        inside = (floats >= ends.min) & (floats < float(ends.max) + 1) & (floats == np.floor(floats))
+    return np.asarray(inside & (np.where(inside, floats, 0).astype(whole.dtype) == whole))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from parity.engine.compare import Array
+from parity.engine.compare import Array, same_numbers
 from parity.engine.pair import Case, Fields, MutableSide, Pair
 
 
@@ -100,20 +100,42 @@ class _Table:
         """Return every field as an array (N, ...) or (N, L, ...), 0 where nothing was written.
 
         Raises:
-            ValueError: a number is not whole, or too large, and its declared dtype holds whole numbers.
+            ValueError: a declared dtype holds whole numbers or flags, and not one of the numbers.
         """
         places = tuple(np.asarray(self._places).T)
         declared: Fields = {}
         for name, values in zip(self._declared, zip(*self._numbers, strict=True), strict=True):
             column = declared[name] = np.zeros(self.shape, self._dtypes[name])
-            numbers = np.asarray(values)
-            with np.errstate(invalid="ignore"):
-                written = numbers.astype(column.dtype)
-            if column.dtype.kind == "i" and not np.array_equal(written, numbers):
-                at = int(np.argmax(written != numbers))
-                raise ValueError(f"{name} is {values[at]!r}, which {column.dtype} does not hold")
-            column[places] = written
+            column[places] = _written(name, values, column.dtype)
         return declared | self._columns
+
+
+def _written(name: str, values: Sequence[Any], dtype: np.dtype[Any]) -> Array:
+    """Return Python numbers in a dtype; those with a fraction may be rounded.
+
+    Raises:
+        ValueError: the dtype holds whole numbers or flags, and not one of these.
+    """
+    numbers = np.asarray(values)
+    if dtype.kind not in "biu":
+        return numbers.astype(dtype)
+    if numbers.dtype.kind in "biu":
+        written = numbers.astype(dtype)
+        lost = np.flatnonzero(written != numbers)
+    else:  # NumPy took whole numbers together with others, or beyond 64 bits, for some other kind
+        lost = np.flatnonzero([not _holds(dtype, value) for value in values])
+        written = np.array([] if len(lost) else [dtype.type(value) for value in values], dtype)
+    if len(lost):
+        raise ValueError(f"{name} is {values[lost[0]]!r}, which {dtype} does not hold")
+    return written
+
+
+def _holds(dtype: np.dtype[Any], value: Any) -> bool:
+    try:
+        with np.errstate(invalid="ignore"):
+            return bool(dtype.type(value) == value)
+    except (ValueError, OverflowError):  # no number, infinite, or beyond the ends
+        return False
 
 
 def _widened(name: str, column: Array, value: Array) -> Array:
@@ -124,8 +146,7 @@ def _widened(name: str, column: Array, value: Array) -> Array:
     """
     dtype = np.result_type(column.dtype, value.dtype)
     for one in (column, value):
-        there_and_back = one.astype(dtype).astype(one.dtype)
-        lost = not np.array_equal(there_and_back, one, equal_nan=one.dtype.kind == "f")
+        lost = not same_numbers(one, one.astype(dtype)).all()
         if lost or (one.dtype.kind == "b") != (dtype.kind == "b"):
             raise ValueError(
                 f"{name} is {column.dtype} in one step and {value.dtype} in another, and no dtype "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
+from parity.engine.compare import same_numbers
 
 Array = NDArray[Any]
 Fields = dict[str, Any]
@@ -156,11 +157,10 @@ def cast(name: str, values: Array, dtype: Any) -> Array:
         new = values.astype(dtype)
     if kinds == ("f", "f"):
         return new
-    if ("b" in kinds and kinds != ("b", "b")) or not np.array_equal(new.astype(values.dtype), values):
-        lost = np.flatnonzero((new.astype(values.dtype) != values).reshape(-1))
-        example = values.reshape(-1)[lost[0] if len(lost) else 0]
+    lost = np.full(values.shape, True) if "b" in kinds else ~same_numbers(values, new)
+    if lost.any():
         raise InputError(
             f"{name} is {values.dtype} on one side and {dtype} on the other, which cannot hold it "
-            f"(for example {example}); read it alike on both sides"
+            f"(for example {values[lost][0]}); read it alike on both sides"
         )
     return new

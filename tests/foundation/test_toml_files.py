@@ -12,10 +12,7 @@ import pytest
 
 from foundation.errors import InputError
 from foundation.json_reading import Artifact
-from foundation.toml_files import key, line, read_toml, toml
-
-
-from foundation.toml_files import convert_toml, read_toml
+from foundation.toml_files import convert_toml, key, line, read_toml, toml
 from tests.sentences import refuses
 
 TEXT = 'name = "Zürich"\n[set]\nsteps = 3\n'

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from parity.engine.compare import same_numbers
 from parity.harness.cases import Cases
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
@@ -71,18 +72,45 @@ def _outside(space: Space, action: Fields) -> list[Outside]:
             continue
         if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all():
             values = _beyond_box(rng, leaf, action[name])
-            asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
+            if values is not None:
+                asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
         elif leaf.kind == "discrete" and leaf.low.size:
             asked += _beyond_discrete(rng, name, leaf, action)
     return asked
 
 
-def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array:
-    width = leaf.high - leaf.low
-    far = leaf.high + width * rng.uniform(0.01, 1.0, inside.shape)
-    near = leaf.low - width * rng.uniform(0.01, 1.0, inside.shape)
+def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array | None:
+    """Return numbers beyond a box's bounds in the dtype of those inside, None if some row has none.
+
+    Where the dtype holds no number beyond one end it is one beyond the other, and where beyond neither,
+    the number inside.
+    """
+    far, above = _beyond_end(rng, leaf, 1, inside)
+    near, below = _beyond_end(rng, leaf, -1, inside)
     upper = (rng.random(len(inside)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
-    return np.where(upper, far, near).astype(inside.dtype)
+    values = np.where((upper | ~below) & above, far, np.where(below, near, inside))
+    return values if (above | below).reshape(len(inside), -1).any(axis=1).all() else None
+
+
+def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) -> tuple[Array, Array]:
+    """Return numbers above a box's high end (``sign`` 1) or below its low one (-1), in the dtype of
+    those inside, and where the dtype holds one."""
+    dtype, end = inside.dtype, leaf.high if sign == 1 else leaf.low
+    values = end + sign * (leaf.high - leaf.low) * rng.uniform(0.01, 1.0, inside.shape)
+    if dtype.kind == "b":
+        return inside, np.zeros(inside.shape, bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if dtype.kind == "f":
+            most = float(np.finfo(dtype).max)
+            least = np.nextafter(end.astype(dtype), dtype.type(sign * np.inf)).astype(np.float64)
+            values = np.clip(sign * np.fmax(sign * values, sign * least), -most, most)
+        else:
+            held = np.iinfo(dtype)
+            outward = np.fmax(np.ceil(sign * values), np.floor(sign * end) + 1)
+            values = np.clip(sign * outward, held.min, held.max)
+        new = values.astype(dtype)
+    beyond = sign * new.astype(np.float64) > sign * end
+    return new, beyond if dtype.kind == "f" else beyond & same_numbers(values, new)
 
 
 def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fields) -> list[Outside]:

@@ -91,7 +91,6 @@ def table_of(took: dict[int, float]) -> AdviceTable:
         (180_001.0, {0: 4, 2: 6, 5: 7, 7: 10, 9: 10}),
         (1e300, dict.fromkeys((0, 2, 5, 7, 9), 10)),
         (10**7, dict.fromkeys((0, 2, 5, 7, 9), 10)),
-        (1e300, dict.fromkeys((0, 2, 5, 7, 9), 10)),
     ],
 )
 def test_an_answer_is_known_at_the_first_later_bar_that_closes_once_it_has_come(

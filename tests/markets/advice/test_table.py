@@ -111,7 +111,7 @@ def test_rows_rise_within_their_bars_and_chances_sum_to_one(
 
 @pytest.mark.parametrize(
     ("took", "fits"),
-    [([0.0, 1e9], True), ([0.5, -0.001], False), ([0.5, None], False), ([math.inf, 0.5], False)],
+    [([0.0, 1e9], True), ([0.5, -0.001], False), ([0.5, None], True), ([math.inf, 0.5], False)],
 )
 def test_the_time_of_an_answer_is_a_number_from_0(
     path: Path, took: list[float | None], fits: bool
@@ -120,7 +120,8 @@ def test_the_time_of_an_answer_is_a_number_from_0(
     at = table.schema.get_field_index("latency_ms")
     pq.write_table(table.set_column(at, "latency_ms", pa.array(took, pa.float64())), path)
     if fits:
-        assert load_table(path).frame["latency_ms"].tolist() == took
+        found = load_table(path).frame["latency_ms"].to_numpy()
+        np.testing.assert_array_equal(found, np.array(took, np.float64))
     else:
         with refuses():
             load_table(path)

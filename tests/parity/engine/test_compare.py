@@ -15,6 +15,7 @@ from parity.engine.compare import (
     close,
     compare,
     exact,
+    same_numbers,
     ulp_distance,
 )
 from tests.sentences import refuses
@@ -261,3 +262,31 @@ def test_flags_are_counted() -> None:
 def test_arrays_of_other_shapes_are_not_spread_over_each_other(shape: tuple[int, ...]) -> None:
     with refuses(kind=ValueError):
         compare(exact(), np.zeros((2, 3)), np.zeros(shape))
+
+
+ANY = ("bool", "int8", "uint8", "int32", "uint32", "int64", "uint64", "float32", "float64")
+
+
+@pytest.mark.parametrize("mine", ANY)
+@pytest.mark.parametrize("theirs", ANY)
+def test_numbers_of_any_two_dtypes_are_compared_as_python_compares_them(mine: str, theirs: str) -> None:
+    """Python compares whole numbers with those with a fraction exactly; NumPy rounds the former."""
+
+    def values(dtype: str) -> Array:
+        kind = np.dtype(dtype)
+        if kind.kind == "b":
+            return np.array([False, True])
+        if kind.kind == "f":
+            some = [0, -0.0, 1, 0.5, -1, 127, 128, 255, 256, 2**24, 2**31, 2**53, 2.0**63, -(2.0**63)]
+            return np.array([*some, 2.0**64, math.inf, -math.inf, math.nan], kind)
+        ends = np.iinfo(kind)
+        some = [0, 1, -1, 127, 128, 255, 2**24 + 1, 2**31 - 1, 2**31, 2**53, 2**53 + 1, 2**63]
+        return np.array(
+            sorted({ends.min, ends.max, *(n for n in some if ends.min <= n <= ends.max)}), kind
+        )
+
+    a, b = (part.reshape(-1) for part in np.meshgrid(values(mine), values(theirs)))
+    expected = [
+        x == y or (math.isnan(x) and math.isnan(y)) for x, y in zip(a.tolist(), b.tolist(), strict=True)
+    ]
+    assert same_numbers(a, b).tolist() == expected

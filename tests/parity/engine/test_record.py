@@ -1,6 +1,7 @@
 """Recording keeps every number as it is: no action or state is cut to whole numbers."""
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,48 @@ def test_a_divergence_shows_the_state_that_was_injected() -> None:
     assert state_before(recording, 0, 1)["height"] == 0.75
     assert state_before(recording, 0, 1)["grid"] == [0.5, 0.5]
     assert differences(pair, Case(0, {"place": 3, "steps": 0, "begun": 0}, 1)) == []
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("number", "dtype"),
+    [
+        (300, np.uint8),
+        (-1, np.uint8),
+        (0.5, np.uint16),
+        (-1, np.uint64),
+        (2**64, np.uint64),
+        (2**64, np.int32),
+        (2**53 + 1.5, np.int8),
+        (float("inf"), np.int64),
+        (2, np.bool_),
+        (0.5, np.bool_),
+        (float("nan"), np.bool_),
+    ],
+)
+def test_what_no_dtype_of_whole_numbers_or_flags_holds_is_refused_wherever_it_stands(
+    number: float, dtype: Any, place: int
+) -> None:
+    table = _Table((3,), {"x": dtype})
+    for row in range(3):
+        table.put((row,), {"x": number if row == place else 1})
+    sentence = f"x is {number!r}, which {np.dtype(dtype)} does not hold"
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        table.columns()
+
+
+def test_the_ends_of_a_declared_dtype_are_written_as_they_are() -> None:
+    ends = {np.uint8: (0, 255), np.uint64: (0, 2**64 - 1), np.int64: (-(2**63), 2**63 - 1)}
+    for dtype, numbers in ends.items():
+        table = _Table((2,), {"x": dtype})
+        for row, number in enumerate(numbers):
+            table.put((row,), {"x": number})
+        assert table.columns()["x"].tolist() == list(numbers)
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**53 + 1, -(2**63) + 1])
+def test_a_large_number_and_then_a_half_are_refused(number: int) -> None:
+    table = _Table((2,), {})
+    table.put((0,), {"ticks": np.int64(number)})
+    with pytest.raises(ValueError, match="ticks is int64 in one step and float64 in another"):
+        table.put((1,), {"ticks": 0.5})

@@ -26,6 +26,7 @@ from parity.harness.compare import (
 )
 from parity.harness.fields import close, exact
 from parity.harness.judge import Judge
+from parity.harness.precision import why_not_double
 from tests.parity.harness.sides import tiny
 
 
@@ -243,3 +244,50 @@ def test_a_whole_number_is_compared_with_a_number_that_has_fractions(wrong: floa
         assert {name: count for name, count in counts.items() if count} == (
             {"reward": 64} if wrong else {}
         )
+
+
+def single_with_a_gap(gap: float, **changes: Any) -> Any:
+    """Return a side that holds its levels in single precision, of which one may be no number."""
+
+    class Single(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.float32([1.1 + seed % 7, gap])
+            return self.seen()
+
+        def step(self, action: int) -> Any:
+            out = super().step(action)
+            self.levels = self.levels.astype(np.float32)
+            return self.seen(), *out[1:]
+
+    def write(one: Any, state: Any) -> None:
+        tiny.write(one, state)
+        one.levels = one.levels.astype(np.float32)
+
+    return tiny.side(make=Single, **{"write": write, **changes})
+
+
+@pytest.mark.parametrize("gap", [1.25, np.nan])
+def test_single_precision_is_seen_though_one_place_holds_no_number(gap: float) -> None:
+    one = tiny.pair(reference=single_with_a_gap(gap))
+    words = why_not_double(one.reference, make.visited(one, 32, 0))
+    assert words == "put in a state in double precision, it still computes in single"
+    one = tiny.pair(reference=single_with_a_gap(gap, write=None))
+    words = why_not_double(one.reference, make.visited(one, 32, 0))
+    assert words == "it shows its state in single precision, and cannot be put in one"
+
+
+def test_whole_numbers_and_no_numbers_are_of_no_precision() -> None:
+    class Whole(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.array([np.nan, 3.0])
+            return self.seen()
+
+        def step(self, action: int) -> Any:
+            out = super().step(action)
+            self.levels = np.array([np.nan, 3.0 + self.count])
+            return self.seen(), *out[1:]
+
+    one = tiny.pair(reference=tiny.side(make=Whole, write=None))
+    assert why_not_double(one.reference, make.visited(one, 32, 0)) == ""

@@ -133,3 +133,49 @@ def test_arrays_are_equal_in_shape_and_value_and_in_where_there_is_no_number() -
     assert equal(np.array([True, False]), np.array([True, False]))
     assert equal(np.array([1, 2]), np.array([1.0, 2.0]))
     assert not equal(np.array([1, 2]), np.array([1, 3]))
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize(
+    ("value", "held", "dtype"),
+    [
+        (-1, np.int32, np.uint32),
+        (-1, np.int64, np.uint64),
+        (2**31, np.uint32, np.int32),
+        (2**63, np.uint64, np.int64),
+        (200, np.uint8, np.int8),
+        (-1, np.int8, np.uint64),
+        (2.0**63, np.float64, np.int64),
+        (2.0**64, np.float64, np.uint64),
+        (-1.0, np.float32, np.uint8),
+        (256.0, np.float32, np.uint8),
+        (2**53 + 1, np.int64, np.float64),
+        (2**24 + 1, np.int32, np.float32),
+        (2**63 - 1, np.int64, np.float64),
+        (2**64 - 1, np.uint64, np.float32),
+        (np.inf, np.float64, np.int64),
+    ],
+)
+def test_no_whole_number_becomes_another(place: int, value: Any, held: Any, dtype: Any) -> None:
+    values = np.full((2, 2), 5, held)
+    assert cast("n", values, dtype).tolist() == [[5, 5], [5, 5]]
+    values.reshape(-1)[place] = value
+    with pytest.raises(InputError, match=f"n is {np.dtype(held)} on one side"):
+        cast("n", values, dtype)
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "dtype"),
+    [
+        (-(2**31), np.int64, np.int32),
+        (2**31 - 1, np.uint32, np.int32),
+        (2**32 - 1, np.int64, np.uint32),
+        (0, np.int32, np.uint8),
+        (-(2.0**63), np.float64, np.int64),
+        (2**53, np.int64, np.float64),
+        (2**24, np.uint32, np.float32),
+    ],
+)
+def test_an_end_of_a_dtype_is_held(value: Any, held: Any, dtype: Any) -> None:
+    new = cast("n", np.array([0, value], held), dtype)
+    assert (new.dtype, [int(one) for one in new]) == (np.dtype(dtype), [0, int(value)])

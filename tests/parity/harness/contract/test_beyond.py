@@ -170,6 +170,66 @@ def test_what_differs_goes_before_what_is_only_told() -> None:
 def test_numbers_lie_beyond_both_ends_and_in_every_place(shape: tuple[int, ...]) -> None:
     leaf = Leaf("box", shape, "float32", np.full(shape, -1.0), np.full(shape, 2.0))
     values = _beyond_box(np.random.default_rng(0), leaf, np.zeros((200, *shape), np.float32))
+    assert values is not None
     assert values.dtype == np.float32
     assert ((values < -1.0) | (values > 2.0)).all()
     assert 60 < (values < -1.0).reshape(200, -1)[:, -1].sum() < 140
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype"),
+    [
+        (0, 10, np.int64),
+        (0, 10, np.uint8),
+        (-128, 126, np.int8),
+        (0, 255, np.int16),
+        (3, 3, np.int32),
+        (-(2.0**63), 0, np.int64),
+        (0.5, 2.5, np.int32),
+        (1e8, 1e8 + 8, np.float32),
+        (5.0, 5.0, np.float32),
+        (-1.0, float(np.finfo(np.float32).max), np.float32),
+    ],
+)
+def test_numbers_lie_beyond_a_bound_in_the_dtype_of_the_action(low: Any, high: Any, dtype: Any) -> None:
+    leaf = Leaf("box", (3,), np.dtype(dtype).name, np.full(3, float(low)), np.full(3, float(high)))
+    values = _beyond_box(np.random.default_rng(0), leaf, np.full((200, 3), low, dtype))
+    assert values is not None
+    assert values.dtype == dtype
+    told = [value for row in values.tolist() for value in row]
+    assert all(np.isfinite(value) and (value < low or value > high) for value in told)
+    sides = {value > high for value in told}
+    below = low > (np.iinfo if np.dtype(dtype).kind in "iu" else np.finfo)(dtype).min
+    above = high < (np.iinfo if np.dtype(dtype).kind in "iu" else np.finfo)(dtype).max
+    assert sides == {flag for flag, held in ((False, below), (True, above)) if held}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype"), [(0, 255, np.uint8), (-128, 127, np.int8), (0, 1, np.bool_)]
+)
+def test_bounds_that_no_number_of_an_action_can_exceed_are_not_asked(
+    low: int, high: int, dtype: Any
+) -> None:
+    leaf = Leaf("box", (), np.dtype(dtype).name, np.array(float(low)), np.array(float(high)))
+    inside = np.zeros(64, dtype)
+    assert _beyond_box(np.random.default_rng(0), leaf, inside) is None
+    space = gymnasium.spaces.Box(low, high, (2,), dtype)
+    both = engines(Engines, space)
+    assert asked(pair(both, reference=both)).status == "not asked"
+
+
+def test_places_that_hold_no_number_outside_stay_as_they_were() -> None:
+    leaf = Leaf("box", (2,), "uint8", np.array([0.0, 0.0]), np.array([255.0, 7.0]))
+    values = _beyond_box(np.random.default_rng(0), leaf, np.full((64, 2), 5, np.uint8))
+    assert values is not None
+    assert (values[:, 0] == 5).all()
+    assert (values[:, 1] > 7).all()
+
+
+def test_whole_numbers_beyond_a_box_are_taken_otherwise_by_a_port_that_clamps() -> None:
+    space = gymnasium.spaces.Box(0, 2, (2,), np.uint8)
+    both = {"reference": engines(Engines, space)}
+    assert asked(pair(engines(Engines, space), **both)).status == "same"
+    answer = asked(pair(engines(ClampedEngines, space), **both))
+    assert answer.status == "different"
+    assert "differ; with {'action': [" in answer.text

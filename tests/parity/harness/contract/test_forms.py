@@ -13,6 +13,7 @@ from parity import Port
 from parity.harness import cases as make
 from parity.harness.contract.forms import (
     _distance,
+    _drawn_by_the_reference,
     _form,
     _same_seed,
     apart_words,
@@ -146,3 +147,18 @@ def test_a_port_that_is_another_one_by_one_is_told_with_how_much() -> None:
     assert text.startswith("speed differs by ")
     assert text.endswith(" ulps in 8 cases")
     assert told(lambda state: state)[0] == "same"
+
+
+def test_a_field_without_a_number_is_not_drawn_and_one_drawn_with_the_seed_is() -> None:
+    def step(one: Any, action: Any) -> Any:
+        _, _, *others = one.step(action)
+        one.levels = np.array([np.nan, one.levels[1]])
+        return one.seen(), float(one.drawn), *others
+
+    def reseed(one: Any, seed: int) -> None:
+        one.drawn = seed
+
+    one = tiny.pair(reference=tiny.side(step, reseed=reseed))
+    base = make.visited(one, 32, 0)
+    judge = Judge(one, base, frozenset({"levels", "reward"}))
+    assert _drawn_by_the_reference(judge, base) == {"reward"}

@@ -141,3 +141,24 @@ def test_a_number_that_is_none_at_times_is_not_taken_for_drawn(drawn: bool) -> N
 
     answer = ask(told(1.0), told(2.0), frozenset({"reward"}), tiny.pair)
     assert answer.status == ("same" if drawn else "different"), answer.text
+
+
+@pytest.mark.parametrize(("fuel", "status"), [(np.nan, "different"), (2.0, "different"), (1.0, "same")])
+def test_a_number_that_is_none_is_not_drawn_though_it_never_equals_itself(
+    fuel: float, status: str
+) -> None:
+    port = telling(1.0, lambda ship: {"fuel": fuel})
+    answer = ask(telling(1.0, lambda ship: {"fuel": 1.0}), port, frozenset({"reward"}))
+    assert answer.status == status, answer.text
+    if status == "different":
+        assert answer.text.startswith(
+            "fuel differs in 64 of 64 cases, for example 1.0 on the reference"
+        )
+
+
+def test_a_number_that_is_drawn_and_at_times_none_stays_out() -> None:
+    rng = np.random.default_rng(0)
+    port = telling(1.0, lambda ship: {"luck": rng.random() if rng.random() < 0.5 else np.nan})
+    reference = telling(1.0, lambda ship: {"luck": 1.0})
+    assert ask(reference, port).status == "different"
+    assert ask(reference, port, frozenset({"reward"})).status == "same"

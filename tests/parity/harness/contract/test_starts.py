@@ -105,3 +105,21 @@ def test_a_port_whose_starts_are_all_alike_ignores_no_seed_where_the_reference_d
         (answer,), _ = ask_resets(Judge(one, make.visited(one, 16, 0)), 400, 0)
         assert answer.status == status, answer.text
         assert "ignores its seed" not in answer.text
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_port_that_ignores_its_seed_is_found_though_a_field_holds_no_number(ignored: bool) -> None:
+    class Unset(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.array([np.nan, self.levels[1]])
+            return self.seen()
+
+    one = tiny.pair(tiny.side(make=Unset), reference=tiny.side(make=Unset))
+    judge = Judge(one, make.visited(one, 16, 0))
+    given = one.port.reset
+    if ignored:
+        one.port.reset = lambda seeds, double=False: given(np.arange(len(seeds)), double)  # type: ignore[method-assign]
+    (answer,), _ = ask_resets(judge, 400, 0)
+    assert answer.status == ("different" if ignored else "same"), answer.text
+    assert ("ignores its seed" in answer.text) == ignored

@@ -93,3 +93,14 @@ def test_a_level_that_is_no_number_in_some_states_is_neither_a_difference_nor_an
     for share, status in ((2.0**-52, "same"), (1e-12, "different")):
         answer = asked(tiny.side(make=Gone, write=forgetful(other_level(share)).write))
         assert answer.status == status, answer.text
+
+
+def test_a_field_that_is_drawn_may_hold_no_number() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        out = one.step(action)
+        if one.count == 3:
+            one.levels = np.array([np.nan, 1.0])
+        return one.seen(), *out[1:]
+
+    answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
+    assert answer.status == "same", answer.text
