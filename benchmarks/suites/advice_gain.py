@@ -190,11 +190,15 @@ def rules_and_weights(
                     "mean_day": float(own.pnl.mean()),
                     "over_bare": [over[0].mean, over[0].low, over[0].high],
                     "over_alone": [over[1].mean, over[1].low, over[1].high],
-                    "trades_a_day": own.trades / own.pnl.size,
-                    "changed": own.changed / own.steps,
+                    "trades_a_day": int(own.trades.sum()) / own.pnl.size,
+                    "changed": None if own.changed is None else _share(own.changed, own.steps),
                 }
             )
     return rows
+
+
+def _share(part: NDArray[np.int64], of: NDArray[np.int64]) -> float:
+    return int(part.sum()) / int(of.sum())
 
 
 def what_training_brings(

@@ -89,15 +89,16 @@ class Played:
         pnl: float64 (P, D), dollars of each day, an open trade marked at its end.
         trades: int64 (P, D), opened.
         steps: int64 (P, D), decisions.
-        questions, advised, changed: int64 (P, D), as in ``advised.AdviceState``.
+        questions, advised, changed: int64 (P, D), as in ``advised.AdviceState``; None of a policy
+            that was trained with advice and sees it on every bar, which none of them is asked for.
     """
 
     pnl: Floats
     trades: Counts
     steps: Counts
-    questions: Counts
-    advised: Counts
-    changed: Counts
+    questions: Counts | None
+    advised: Counts | None
+    changed: Counts | None
 
 
 def make_arms(settings: FusionSettings, null_seeds: int = LEAST_SEEDS) -> list[Arm]:
@@ -182,24 +183,26 @@ def play_arms(
     made: dict[str, Played] = {}
     days: list[date] = []
     for arm in arms:
-        advised, seen = arm.advised(bars), arm.told(market, bars, policies[0].advice)
+        use = policies[0].advice
+        advised, seen = arm.advised(bars), arm.told(market, bars, use)
         results = [evaluate(policy, seen, rows=starts, advice=advised) for policy in policies]
         days = [stamp.date() for stamp in pd.DatetimeIndex(daily(results[0])["day"])]
-        made[arm.name] = _played(results)
+        made[arm.name] = _played(results, counted=use is None or arm.kind in (BARE, ALONE))
         on_arm()
     return made, days
 
 
-def _played(results: Sequence[Evaluation]) -> Played:
+def _played(results: Sequence[Evaluation], counted: bool) -> Played:
     def of_days(tables: Sequence[pd.DataFrame | None], name: str) -> Counts:
         none = np.zeros(len(results[0].episodes), np.int64)
         return np.stack([none if one is None else one[name].to_numpy(np.int64) for one in tables])
 
     episodes, advised = [one.episodes for one in results], [one.advised for one in results]
+    asked = ("questions", "advised", "changed")
     return Played(
         np.stack([daily(result)["pnl"].to_numpy(np.float64) for result in results]),
         **{name: of_days(episodes, name) for name in ("trades", "steps")},
-        **{name: of_days(advised, name) for name in ("questions", "advised", "changed")},
+        **{name: of_days(advised, name) if counted else None for name in asked},
     )
 
 

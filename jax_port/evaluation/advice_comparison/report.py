@@ -25,6 +25,7 @@ from jax_port.evaluation.advice_comparison.comparison import (
     LEAST_SEEDS,
     NULL,
     Arm,
+    Counts,
     Played,
     after_cutoff,
     gain,
@@ -107,8 +108,11 @@ def _row(arm: Arm, all_played: Mapping[str, Played], chosen: NDArray[np.bool_]) 
     brought, over_alone = gain(played, bare, chosen), gain(played, alone, chosen)
     pnl = played.pnl[:, chosen]
     each = (played.pnl - bare.pnl)[:, chosen].mean(axis=1)
-    names = ("trades", "steps", "questions", "advised", "changed")
-    counts = {name: int(getattr(played, name)[:, chosen].sum()) for name in names}
+
+    def share(of: Counts | None, each: float) -> float | None:
+        return None if of is None else int(of[:, chosen].sum()) / each
+
+    steps = int(played.steps[:, chosen].sum())
     return {
         "name": arm.name,
         "kind": arm.kind,
@@ -122,10 +126,10 @@ def _row(arm: Arm, all_played: Mapping[str, Played], chosen: NDArray[np.bool_]) 
         "p_corrected": None,
         "over_advisor": {"gain": over_alone.mean, "low": over_alone.low, "high": over_alone.high},
         "gain_by_policy": each.tolist(),
-        "trades": counts["trades"],
-        "advised": counts["advised"] / counts["steps"],
-        "changed": counts["changed"] / counts["steps"],
-        "questions_a_day": counts["questions"] / pnl.size,
+        "trades": int(played.trades[:, chosen].sum()),
+        "advised": share(played.advised, steps),
+        "changed": share(played.changed, steps),
+        "questions_a_day": share(played.questions, pnl.size),
     }
 
 

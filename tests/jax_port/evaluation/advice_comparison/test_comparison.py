@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from jax_port.data.advised_market import with_advice
+from jax_port.data.data_loader import prepare
 from jax_port.evaluation.advice_comparison.comparison import (
+    ALONE,
+    BARE,
     LEAST_SEEDS,
     NULL,
     Played,
@@ -18,9 +23,12 @@ from jax_port.evaluation.advice_comparison.comparison import (
     holm,
     make_arms,
     make_own_arms,
+    play_arms,
 )
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import MOST_WEIGHT, RULES, FusionSettings
+from tests.jax_port.evaluation.advice.test_advised import BARS, CONFIG, rules
+from tests.jax_port.made_policy import make_policy
 
 DAYS = [date(2025, 1, 1) + timedelta(days=n) for n in range(60)]
 ALL = np.ones(60, bool)
@@ -152,3 +160,24 @@ def test_no_arm_weighs_more_than_a_setting_may(weight: float) -> None:
     weights = {arm.name: arm.settings.weight for arm in arms if arm.settings}
     assert weights["gated, three times the weight"] == min(3 * weight, MOST_WEIGHT)
     assert weights["gated, ten times the weight"] == min(10 * weight, MOST_WEIGHT)
+
+
+def test_what_a_policy_that_was_trained_with_advice_asks_is_not_counted() -> None:
+    """It sees advice at every bar without asking; its advisor alone is asked, itself bare is not."""
+    market = prepare(BARS, CONFIG)
+    bars = rules(market)
+    use = AdviceUse("prior", FusionSettings(), "chat", "made", "1", "", "never")
+    bare = make_policy(market, CONFIG)
+    own = replace(make_policy(with_advice(market, bars, use), CONFIG), advice=use)
+    made, days = play_arms(make_own_arms(use, 1), [own], market, bars, market.starts)
+    assert len(days) == 3
+    arms = make_own_arms(use, 1)
+    assert {arm.name for arm in arms if made[arm.name].questions is not None} == {
+        arm.name for arm in arms if arm.kind in (BARE, ALONE)
+    }
+    asked = made["advisor alone"].questions, made["bare policy"].questions
+    assert asked[0] is not None
+    assert asked[1] is not None
+    assert (asked[0].sum() > 0, asked[1].sum()) == (True, 0)
+    made, _ = play_arms(make_arms(use.settings, 1), [bare], market, bars, market.starts)
+    assert all(one.questions is not None for one in made.values())

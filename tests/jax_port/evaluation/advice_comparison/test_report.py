@@ -60,6 +60,9 @@ def test_the_row_of_an_arm() -> None:
         "trades": 0 + 2 + 3 + 5, "advised": 100 / 410, "changed": (0 + 2 + 3 + 1) / 410,
         "questions_a_day": 2 * 10 / 4,
     }  # fmt: skip
+    everything["gated"] = replace(everything["gated"], questions=None, advised=None, changed=None)
+    uncounted = report._row(Arm("gated", FUSED, gated), everything, np.array([True, False, True]))
+    assert uncounted == {**row, "questions_a_day": None, "advised": None, "changed": None}
 
 
 def test_nulls_that_make_as_much_are_not_beaten() -> None:
@@ -108,13 +111,16 @@ def test_what_policies_did_is_kept_by_policy_and_day() -> None:
             asked = pd.DataFrame({"questions": [1, 2], "advised": advised, "changed": [0, 1]})
         return Evaluation(episodes, pd.DataFrame(), pd.DataFrame(), "daily", advised=asked)
 
-    made = _played([one([1.0, 2.0], [3, 4], [5, 6]), one([-1.0, 0.5], [1, 0], [7, 8])])
+    made = _played([one([1.0, 2.0], [3, 4], [5, 6]), one([-1.0, 0.5], [1, 0], [7, 8])], counted=True)
     assert made.pnl.tolist() == [[1.0, 2.0], [-1.0, 0.5]]
     counts = (made.trades, made.steps, made.questions, made.advised, made.changed)
     assert [count.tolist() for count in counts] == [
         [[3, 4], [1, 0]], [[60, 60], [60, 60]], [[1, 2], [1, 2]], [[5, 6], [7, 8]], [[0, 1], [0, 1]]
     ]  # fmt: skip
-    bare = _played([one([1.0, 2.0], [3, 4], None)])
+    own = _played([one([1.0, 2.0], [3, 4], None)], counted=False)
+    assert (own.trades.tolist(), own.steps.tolist()) == ([[3, 4]], [[60, 60]])
+    assert (own.questions, own.advised, own.changed) == (None, None, None)
+    bare = _played([one([1.0, 2.0], [3, 4], None)], counted=True)
     counts = (bare.trades, bare.steps, bare.questions, bare.advised, bare.changed)
     assert [count.tolist() for count in counts] == [
         [[3, 4]], [[60, 60]], [[0, 0]], [[0, 0]], [[0, 0]]
