@@ -198,11 +198,17 @@ def _played(results: Sequence[Evaluation], counted: bool) -> Played:
         return np.stack([none if one is None else one[name].to_numpy(np.int64) for one in tables])
 
     episodes, advised = [one.episodes for one in results], [one.advised for one in results]
-    asked = ("questions", "advised", "changed")
+
+    def asked(name: str) -> Counts | None:
+        return of_days(advised, name) if counted else None
+
     return Played(
         np.stack([daily(result)["pnl"].to_numpy(np.float64) for result in results]),
-        **{name: of_days(episodes, name) for name in ("trades", "steps")},
-        **{name: of_days(advised, name) if counted else None for name in asked},
+        trades=of_days(episodes, "trades"),
+        steps=of_days(episodes, "steps"),
+        questions=asked("questions"),
+        advised=asked("advised"),
+        changed=asked("changed"),
     )
 
 
