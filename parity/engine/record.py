@@ -78,12 +78,13 @@ class _Table:
         """Write a row of fields at (lane,) or (lane, step).
 
         Raises:
-            ValueError: it has other fields than the first row, or no dtype holds a column's numbers.
+            ValueError: it has other fields than the first row, a field has another shape, or no dtype
+                holds a column's numbers.
         """
         if not self._places:
             self._declared = [name for name in row if name in self._dtypes]
             self._names = [name for name in row if name not in self._dtypes]
-        if len(row) != len(self._declared) + len(self._names):
+        if row.keys() != {*self._declared, *self._names}:
             raise ValueError(f"a row has the fields {sorted(row)}, and the first row had others")
         self._places.append(where)
         self._numbers.append([row[name] for name in self._declared])
@@ -92,6 +93,11 @@ class _Table:
             if name not in self._columns:
                 self._columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
             column = self._columns[name]
+            if column.shape[len(self.shape) :] != value.shape:
+                raise ValueError(
+                    f"{name} has shape {column.shape[len(self.shape) :]} in one step and {value.shape} in "
+                    "another; read it in one shape"
+                )
             if column.dtype != value.dtype:
                 column = self._columns[name] = _widened(name, column, value)
             column[where] = value
@@ -100,7 +106,8 @@ class _Table:
         """Return every field as an array (N, ...) or (N, L, ...), 0 where nothing was written.
 
         Raises:
-            ValueError: a number is not whole, or too large, and its declared dtype holds whole numbers.
+            ValueError: a number is not whole, or too large, and its declared dtype holds whole numbers
+                or flags.
         """
         places = tuple(np.asarray(self._places).T)
         declared: Fields = {}
@@ -109,7 +116,7 @@ class _Table:
             numbers = np.asarray(values)
             with np.errstate(invalid="ignore"):
                 written = numbers.astype(column.dtype)
-            if column.dtype.kind == "i" and not np.array_equal(written, numbers):
+            if column.dtype.kind in "iub" and not np.array_equal(written, numbers):
                 at = int(np.argmax(written != numbers))
                 raise ValueError(f"{name} is {values[at]!r}, which {column.dtype} does not hold")
             column[places] = written

@@ -261,3 +261,10 @@ def test_flags_are_counted() -> None:
 def test_arrays_of_other_shapes_are_not_spread_over_each_other(shape: tuple[int, ...]) -> None:
     with refuses(kind=ValueError):
         compare(exact(), np.zeros((2, 3)), np.zeros(shape))
+
+
+def test_a_number_that_float32_does_not_hold_is_far_and_warns_of_nothing() -> None:
+    for a, b in ((1e300, 1.0), (1.0, -1e300), (1e300, 1e300)):
+        assert int(ulp_distance(np.array(a), np.array(b))) == FAR
+    differs, stats = compare(close(), np.array([1e300, 1.0]), np.array([2e300, 1.0]))
+    assert (differs.tolist(), stats.max_ulps) == ([True, False], FAR)
