@@ -41,7 +41,8 @@ def ulp_distance(a: Array, b: Array) -> NDArray[np.int64]:
         bits = x.astype(np.float32).view(np.int32).astype(np.int64)
         return np.where(bits < 0, np.int64(-(2**31)) - bits, bits)
 
-    a32, b32 = np.atleast_1d(a).astype(np.float32), np.atleast_1d(b).astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite there
+        a32, b32 = np.atleast_1d(a).astype(np.float32), np.atleast_1d(b).astype(np.float32)
     distance = np.abs(ordered(a32) - ordered(b32))
     distance[~(np.isfinite(a32) & np.isfinite(b32))] = FAR
     return distance.reshape(np.shape(a))

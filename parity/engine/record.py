@@ -78,12 +78,13 @@ class _Table:
         """Write a row of fields at (lane,) or (lane, step).
 
         Raises:
-            ValueError: it has other fields than the first row, or no dtype holds a column's numbers.
+            ValueError: it has other fields than the first row, a field has another shape, or no dtype
+                holds a column's numbers.
         """
         if not self._places:
             self._declared = [name for name in row if name in self._dtypes]
             self._names = [name for name in row if name not in self._dtypes]
-        if len(row) != len(self._declared) + len(self._names):
+        if row.keys() != {*self._declared, *self._names}:
             raise ValueError(f"a row has the fields {sorted(row)}, and the first row had others")
         self._places.append(where)
         self._numbers.append([row[name] for name in self._declared])
@@ -92,6 +93,11 @@ class _Table:
             if name not in self._columns:
                 self._columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
             column = self._columns[name]
+            if column.shape[len(self.shape) :] != value.shape:
+                raise ValueError(
+                    f"{name} has shape {column.shape[len(self.shape) :]} in one step and {value.shape} in "
+                    "another; read it in one shape"
+                )
             if column.dtype != value.dtype:
                 column = self._columns[name] = _widened(name, column, value)
             column[where] = value

@@ -23,7 +23,7 @@ class Replay(NamedTuple):
         restarted: bool (N, L); where the port began another episode.
         restart: fields at the first restart of each lane, (N, ...).
         untouched: bool (N, L); where no restart happened, the state and observation handed out are the
-            final ones, bit for bit.
+            final ones, value for value.
     """
 
     before: Fields
@@ -38,9 +38,9 @@ def _moment(side: _Functions, state: Any, obs: jax.Array, params: Any) -> dict[s
 
 
 def _same(a: Any, b: Any) -> jax.Array:
-    """Return whether two batches agree bit for bit: bool (N,)."""
+    """Return whether two batches agree value for value, where there is no number too: bool (N,)."""
     flags = [
-        jnp.all((x == y).reshape(x.shape[0], -1), axis=1)
+        jnp.all(((x == y) | ((x != x) & (y != y))).reshape(x.shape[0], -1), axis=1)
         for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     ]
     return jnp.stack(flags).all(0)

@@ -174,18 +174,27 @@ class Report:
         }
 
     def to_junit(self) -> str:
-        """Return JUnit XML: one test case a check and world, one for coverage."""
+        """Return JUnit XML: one test case a check and world, skipped where it compared nothing, and one
+        for coverage, which fails where nothing was compared at all."""
         cases = [(f"{check.check}[{check.world}]", _failure(check)) for check in self.checks]
-        lack = f"never seen: {', '.join(self.missing)}" if self.missing else ""
+        empty = "" if any(check.numbers for check in self.checks) else "no number was compared"
+        lack = f"never seen: {', '.join(self.missing)}" if self.missing else empty
         cases.append(("coverage", lack))
+        nothing = [check.passed and not (check.compared or check.numbers) for check in self.checks]
         failures = sum(bool(text) for _, text in cases)
         suite = ElementTree.Element(
-            "testsuite", name="parity", tests=str(len(cases)), failures=str(failures)
+            "testsuite",
+            name="parity",
+            tests=str(len(cases)),
+            failures=str(failures),
+            skipped=str(sum(nothing)),
         )
-        for name, text in cases:
+        for (name, text), left_out in zip(cases, [*nothing, False], strict=True):
             case = ElementTree.SubElement(suite, "testcase", classname="parity", name=name)
             if text:
                 ElementTree.SubElement(case, "failure", message=text)
+            if left_out:
+                ElementTree.SubElement(case, "skipped", message="nothing was compared")
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 

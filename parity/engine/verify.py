@@ -46,7 +46,7 @@ class CheckResult:
     Attributes:
         check: replay, generated, restart, or a suite's own name.
         world: name of the world.
-        compared: transitions, resets or rows compared.
+        compared: transitions, resets or rows compared; of restarts, those held against a reset.
         fields: statistics by field.
         first: the first disagreement, None if there is none.
         coverage: how often each branch was taken.
@@ -188,7 +188,7 @@ def check_restarts(
     world = int(recording.worlds[0])
     taken = recording.valid
     ended = recording.after["terminated"] | recording.after["truncated"]
-    result = CheckResult(check, pair.worlds[world], int((ended & taken).sum()))
+    result = CheckResult(check, pair.worlds[world], 0)
     wrong = (played.restarted != ended) & taken
     if wrong.any():
         lane, step = (int(i) for i in np.argwhere(wrong)[0])
@@ -200,6 +200,7 @@ def check_restarts(
         result.first = Mismatch(lane, step, "state handed out without a restart", (), 1.0, 0.0)
         return result
     lanes = np.flatnonzero((ended & taken).any(1))[:most]
+    result.compared = len(lanes)
     restart = {name: value[lanes] for name, value in played.restart.items()}
     worlds, starts = pair.begun(restart)
     expected = {name: value.copy() for name, value in restart.items()}
@@ -214,7 +215,9 @@ def check_restarts(
             expected[name][here] = value
     every = np.ones(len(lanes), bool)
     result.fields, firsts = compare_fields(pair.rules, expected, restart, every)
-    result.first = replace(firsts[0], lane=int(lanes[firsts[0].lane])) if firsts else None
+    if firsts:
+        first = min(firsts, key=lambda one: one.lane)
+        result.first = replace(first, lane=int(lanes[first.lane]))
     result.coverage["restarts"] = len(lanes)
     result.notes["distinct_starts"] = len(np.unique(starts))
     return result

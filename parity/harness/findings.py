@@ -65,7 +65,8 @@ class FieldVerdict:
         dtypes: of the reference and of the port.
         verdict: "equal", "rounding", "logic", "contract" (it differs only in last steps),
             "accepted" (what differs is covered by an accepted difference), "drawn" (drawn within the
-            step, and left to the two-sample tests) or "not compared".
+            step, and left to the two-sample tests), "unseen" (no case showed it before a restart) or
+            "not compared".
         compared: cases.
         rounding, logic, accepted, beyond: cases so labelled; ``beyond``: rounding beyond the bound.
         largest: the largest rounding difference, and ``largest_ulps`` the same in units in the last
@@ -107,6 +108,8 @@ class FieldVerdict:
         """Return the verdict in one sentence."""
         if self.verdict == "not compared":
             return f"{self.name} is not compared: {self.why}"
+        if self.verdict == "unseen":
+            return f"{self.name} could be compared in no case: every step ended in a restart"
         if self.verdict == "drawn":
             return f"{self.name} is drawn within the step: see the question about draws"
         if self.beyond and self.verdict not in ("logic", "contract"):

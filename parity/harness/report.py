@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from parity.harness.findings import Answer, FieldVerdict, SmallestCase, state_words
 from parity.harness.modes.free_run import FreeRun
+from parity.harness.questions import DRAWS
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
 
@@ -59,8 +60,14 @@ class Report:
 
     @property
     def missing(self) -> list[str]:
-        """Branches that no case took."""
-        return sorted(name for name, count in self.seen.items() if not count)
+        """Branches that no case took, and fields that no case let be compared."""
+        lacks = [name for name, count in self.seen.items() if not count]
+        unseen = [one.name for one in self.fields if one.verdict == "unseen"]
+        lacks += [f"a step after which {name} can be compared" for name in unseen]
+        by_draws = any(one.question == DRAWS and one.status == "same" for one in self.answers)
+        if not (by_draws or any(one.compared for one in self.fields)):
+            lacks.append("a number to compare")
+        return sorted(lacks)
 
     @property
     def differences(self) -> list[str]:
@@ -131,11 +138,14 @@ class Report:
         return fields + answers
 
     def aspects(self) -> list[tuple[str, str]]:
-        """Return every aspect that was looked at by name, with what is wrong with it, or nothing."""
+        """Return every aspect that was looked at by name, with what is wrong with it, or nothing.
+
+        A field of which no number was compared one by one is none.
+        """
         aspects = [
             (f"field {one.name}", "" if one.passed else one.sentence())
             for one in self.fields
-            if one.verdict != "not compared" or not one.passed
+            if one.verdict not in ("not compared", "drawn", "unseen") or not one.passed
         ]
         aspects += [
             (one.question, one.text if one.status == "different" else "")

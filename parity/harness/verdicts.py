@@ -98,6 +98,8 @@ def _flipped(evidence: Evidence) -> Array:
 
 
 def _verdict(one: FieldVerdict, at_ends: bool) -> str:
+    if not one.compared:
+        return "unseen"
     if one.logic:
         return "contract" if at_ends else "logic"
     if one.accepted:

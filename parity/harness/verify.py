@@ -28,6 +28,7 @@ from parity.harness.modes.played_port import NO_WAY, UNCHECKED, play_port
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
+from parity.harness.questions import DRAWS
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
@@ -127,6 +128,9 @@ def verify(
     unchecked += [
         f"{one.name}: {one.why}" for one in fields if one.verdict == "not compared" and one.passed
     ]
+    if judge.random and any(one.question == DRAWS and one.status == "not asked" for one in answers):
+        names = ", ".join(sorted(judge.random))
+        unchecked.append(f"{names}: drawn within the step, and not compared as draws either")
     answers, used_answers = _accept(pair, answers)
     return Report(
         pair=pair.name,
@@ -252,6 +256,9 @@ def _free(judge: Judge, seed: int) -> tuple[FreeRun | None, list[Answer]]:
         text = "steps draw random numbers, so that episodes part"
         return None, [Answer(question, "not asked", text)]
     run = free_run(judge, seed)
+    if not run.compared:
+        text = "every step ended in a restart, and the port shows no state before it"
+        return run, [Answer(question, "not asked", text)]
     if run.apart:
         text = f"{run.apart}, so a side has something that its state does not show, or a step is wrong"
         return run, [Answer(question, "different", text)]

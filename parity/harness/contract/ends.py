@@ -78,6 +78,8 @@ def _which_end(evidence: list[Evidence]) -> Answer:
         return Answer(
             question, "different", f"{other:,} steps end an episode on one side alone ({seen})"
         )
+    if not sum(kinds.values()):
+        return Answer(question, "not asked", "no case ended an episode")
     return Answer(question, "same", f"both sides say the same ({seen})")
 
 

@@ -45,7 +45,11 @@ def _values(judge: Judge, evidence: list[Evidence]) -> Answer:
         answer = _of_one(judge, evidence, arms, name)
         if answer:
             wrong.append(answer)
-    cases = sum(len(one.cases) for one in evidence)
+    cases = _compared(arms)
+    if not (cases or wrong):
+        return Answer(
+            VALUES, "not asked", "every step ended in a restart, and tells of what came after"
+        )
     if wrong:
         return Answer(VALUES, "different", "; ".join(wrong[:4]))
     text = f"{', '.join(names)}: equal, but for rounding, in {cases:,} cases"
@@ -73,8 +77,13 @@ def _of_one(judge: Judge, evidence: list[Evidence], arms: list[Arm], name: str) 
                 f"{a[row].tolist()} on the reference and {b[row].tolist()} on the port, from state "
                 f"{state} with {action}"
             )
-    total = sum(len(one.cases) for one in evidence)
+    total = _compared(arms)
     return f"{name} differs in {count:,} of {total:,} cases, for example {first}" if count else ""
+
+
+def _compared(arms: list[Arm]) -> int:
+    """Return in how many cases both sides tell of the moment before a restart."""
+    return sum(int((arm.reference.final & arm.port.final).sum()) for arm in arms)
 
 
 def _differs(a: Array, b: Array, double: bool) -> Array:

@@ -206,6 +206,7 @@ def _in_the_next_step(
 def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
     """Ask whether the step that restarts is the same step as the one that does not."""
     question = ONLY
+    kept = 0
     for one in evidence:
         arm = one.double or one.native
         steps = arm.port
@@ -214,6 +215,7 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
         restart = {**steps.restart.state, **steps.restart.obs}
         ends = any_flag(restart["final terminated"]) | any_flag(restart["final truncated"])
         going = ~steps.ended & ~ends
+        kept += int(going.sum())
         for name, value in {**steps.state, **steps.obs}.items():
             if going.any() and _parted(arm, name, value[going], restart[name][going]):
                 return Answer(
@@ -229,6 +231,8 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
             if apart or flips > FLIPPED * max(int((~going).sum()), 40):
                 text = f"{name} is another in the step that restarts than in the one that does not"
                 return Answer(question, "different", text)
+    if not kept:
+        return Answer(question, "not asked", "every step ended an episode")
     return Answer(
         question, "same", "where no episode ended, state and observation are those of the step"
     )
@@ -269,6 +273,8 @@ def _last(evidence: list[Evidence]) -> Answer:
                 )
             if ended.any() and _parted(arm, name, value[ended], shown[ended]):
                 return Answer(question, "different", f"the final {name} handed out is not the last one")
+    if not ends:
+        return Answer(question, "not asked", "no episode of the port ended")
     return Answer(question, "same", f"handed out as it was at {ends:,} ends")
 
 
@@ -276,6 +282,8 @@ def _last_of_one_step(evidence: list[Evidence]) -> Answer:
     """Ask whether what a port hands out as an episode's last observation is the reference's."""
     ports = [one.native.port for one in evidence]
     ends = sum(int((one.ended & one.final_of("obs")).sum()) for one in ports)
+    if not any(one.ended.any() for one in ports):
+        return Answer(FINAL, "not asked", "no episode of the port ended")
     if not ends:
         text = "the port restarts within the step and does not hand out the final observation"
         return Answer(FINAL, "note", text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class FreeRun:
     """What a free run saw.
 
     Attributes:
-        steps: most steps of an episode; ``episodes`` were played.
+        steps: of the longest episode; ``episodes`` were played.
+        compared: steps after which both sides showed where they were.
         largest: by field, the largest difference in native precision as a share of the field's size,
             after each step, (steps,).
         growth: by field, the factor by which a difference in double precision grows with each step.
@@ -41,6 +42,7 @@ class FreeRun:
 
     steps: int = 0
     episodes: int = 0
+    compared: int = 0
     largest: dict[str, list[float]] = field(default_factory=dict)
     growth: dict[str, float] = field(default_factory=dict)
     apart: str = ""
@@ -48,6 +50,13 @@ class FreeRun:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return dict(self.__dict__)
+
+
+class Played(NamedTuple):
+    """How many steps the longest episode had, and after how many both sides showed where they were."""
+
+    steps: int
+    compared: int
 
 
 def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
@@ -65,14 +74,16 @@ def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
             taken.append(actions.next(now.obs, now.state))
         return taken[step]
 
-    result = FreeRun(steps=steps, episodes=LANES)
+    result = FreeRun(episodes=LANES)
     arms = [False, True] if judge.fractions and not judge.no_double else [False]
     for double in arms:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
             )  # lanes whose episode has ended are stepped, and not looked at
-            apart, discrete = _play(judge, start, seeds, choose, steps, double)
+            apart, discrete, played = _play(judge, start, seeds, choose, steps, double)
+        result.steps = max(result.steps, played.steps)
+        result.compared += played.compared
         if discrete and (not judge.fractions or double):
             result.apart = result.apart or discrete
         if not double:
@@ -93,8 +104,9 @@ def _begun(side: Side, seeds: Array, double: bool) -> tuple[Any, Moments]:
 
 def _play(
     judge: Judge, start: Moments, seeds: Array, choose: Choose, steps: int, double: bool
-) -> tuple[dict[str, Array], str]:
-    """Return differences by field as shares of its size, (steps, lanes), and the first of a flag."""
+) -> tuple[dict[str, Array], str, Played]:
+    """Return differences by field as shares of its size, (steps, lanes), the first of a flag, and how
+    many steps there were."""
     pair = judge.pair
     sides, lanes = (pair.reference, pair.port), list[Any]()
     alone = next((side for side in sides if not side.can_write), None)
@@ -108,14 +120,17 @@ def _play(
     apart: dict[str, list[Array]] = {}
     sizes: dict[str, float] = {}
     going, discrete = np.ones(len(seeds), bool), ""
+    played = Played(0, 0)
     for step in range(steps):
         action = choose(step, now)
         a, b = mine.advance(action, seeds), theirs.advance(action, seeds)
-        usable = going & a.final & b.final
+        shown = going & a.final & b.final
+        played = Played(step + 1, played.compared + int(shown.sum()))
         for name, x in a.fields.items():
             if name in judge.skipped or name in judge.random:
                 continue
             y = b.fields[name]
+            usable = going & a.final_of(name) & b.final_of(name)
             rule = judge.rule(name, x, y)
             difference = rule.apart(x, y).reshape(len(seeds), -1).max(axis=1, initial=0)
             if x.dtype.kind == "f" or y.dtype.kind == "f":
@@ -133,8 +148,8 @@ def _play(
         going = going & ~a.ended & ~b.ended
         if not going.any():
             break
-        now = _gone_on(now, a, usable & going)
-    return {name: np.array(rows) / sizes[name] for name, rows in apart.items()}, discrete
+        now = _gone_on(now, a, shown & going)
+    return {name: np.array(rows) / sizes[name] for name, rows in apart.items()}, discrete, played
 
 
 def _gone_on(now: Moments, steps: Steps, going: Array) -> Moments:

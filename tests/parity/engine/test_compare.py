@@ -290,3 +290,10 @@ def test_numbers_of_any_two_dtypes_are_compared_as_python_compares_them(mine: st
         x == y or (math.isnan(x) and math.isnan(y)) for x, y in zip(a.tolist(), b.tolist(), strict=True)
     ]
     assert same_numbers(a, b).tolist() == expected
+
+
+def test_a_number_that_float32_does_not_hold_is_far_and_warns_of_nothing() -> None:
+    for a, b in ((1e300, 1.0), (1.0, -1e300), (1e300, 1e300)):
+        assert int(ulp_distance(np.array(a), np.array(b))) == FAR
+    differs, stats = compare(close(), np.array([1e300, 1.0]), np.array([2e300, 1.0]))
+    assert (differs.tolist(), stats.max_ulps) == ([True, False], FAR)

@@ -138,3 +138,16 @@ def test_a_report_says_which_error_is_too_large(error: float) -> None:
     page = render(values)
     assert "gradients: relative error" in page
     assert 'class="num bad"' in page
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "bad"),
+    [(0.0, "gradients", False), (1e-9, "weights", True), (math.nan, "weights", True)],
+)
+def test_a_limit_of_nothing_is_kept_by_no_error_alone(error: float, shown: str, bad: bool) -> None:
+    measures = {"gradients": of_error(1e-5, 1e-4, 9, "a"), "weights": of_error(error, 0.0, 9, "b")}
+    check = CheckResult("learner", "clipping", 1, measures=measures)
+    values = Report("learners", 0, "jitted", [], [check], frozenset()).to_dict()
+    tile = next(tile for tile in tiles(values) if tile.label == "Nearest to its limit")
+    assert (tile.below.split("allowed: ")[1], tile.bad) == (f"{shown}, clipping", bad)
+    assert "Relative errors" in render(values)

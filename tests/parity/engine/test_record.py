@@ -147,3 +147,42 @@ def test_a_large_number_and_then_a_half_are_refused(number: int) -> None:
     table.put((0,), {"ticks": np.int64(number)})
     with pytest.raises(ValueError, match="ticks is int64 in one step and float64 in another"):
         table.put((1,), {"ticks": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number"),
+    [
+        *((np.uint8, number) for number in (256, -1, 0.5)),
+        *((np.bool_, number) for number in (2, -1, 0.5)),
+        (np.uint32, 2**32),
+        (np.int64, 0.5),
+    ],
+)
+def test_no_declared_dtype_of_whole_numbers_or_flags_changes_a_number(dtype: Any, number: Any) -> None:
+    table = _Table((2,), {"held": dtype})
+    table.put((0,), {"held": 1})
+    table.put((1,), {"held": number})
+    with refuses(kind=ValueError):
+        table.columns()
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_row_of_as_many_other_fields_is_refused(declared: bool) -> None:
+    table = _Table((2,), {"cents": np.int32} if declared else {})
+    table.put((0,), {"cents": 1, "held": True})
+    for row in ({"cents": 1, "reward": 0.5}, {"held": True, "reward": 1}, {"cents": 1}):
+        with refuses(kind=ValueError):
+            table.put((1,), row)
+    table.put((1,), {"held": False, "cents": 3})
+    assert {name: column.tolist() for name, column in table.columns().items()} == {
+        "cents": [1, 3],
+        "held": [True, False],
+    }
+
+
+@pytest.mark.parametrize("later", [(), (1,), (3,), (2, 1), (1, 2)])
+def test_a_field_of_another_shape_is_not_spread_over_its_place(later: tuple[int, ...]) -> None:
+    table = _Table((2, 2), {})
+    table.put((0, 1), {"obs": np.ones(2)})
+    with refuses(kind=ValueError):
+        table.put((1, 0), {"obs": np.ones(later)})

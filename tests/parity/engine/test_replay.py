@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from parity.engine.pair import BatchStep, Pair
 from parity.engine.record import Recording
@@ -64,3 +65,37 @@ def test_a_lane_begins_elsewhere_at_each_step() -> None:
     """A key that is the same in every step would lead it to one start, whenever it ends."""
     starts = [played(0, np.full(LANES, behind)).restart["place"] for behind in range(LONGEST)]
     assert len(np.unique(starts)) == LANES * LONGEST
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_state_with_a_number_that_is_none_is_handed_out_as_it_is_or_is_not(touched: bool) -> None:
+    given = walker_pair()
+    inject, step = given.port.inject, given.port.step
+
+    def with_none(worlds: Any, fields: Any, params: Any) -> Any:
+        state = inject(worlds, fields, params)
+        return {**state, "hidden": jnp.where(state["steps"] % 2 == 0, jnp.nan, 1.0)}
+
+    def stepped(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        hidden = state["hidden"]
+        out = step(key, {name: state[name] for name in state if name != "hidden"}, action, params)
+        later = jnp.where(jnp.isnan(hidden), 1.0, hidden) if touched else hidden
+        return out._replace(
+            state={**out.state, "hidden": later}, final_state={**out.final_state, "hidden": hidden}
+        )
+
+    port = replace(given.port, inject=with_none, step=stepped)
+    place = np.zeros(4, np.int32)
+    recording = Recording(
+        worlds=place,
+        actions=np.zeros((4, 2), np.int32),
+        lengths=np.full(4, 2, np.int32),
+        before={"place": place, "steps": np.arange(4, dtype=np.int32), "begun": place},
+        after={},
+        injected=True,
+        starts=place,
+        labels=[""] * 4,
+    )
+    seen = replay(replace(given, port=port), recording)
+    first = [not touched, True, not touched, True]
+    assert seen.untouched.tolist() == [[flag, True] for flag in first]

@@ -244,3 +244,24 @@ def test_lines_that_one_or_the_other_ran_were_run() -> None:
         FileLines(frozenset((2, 9)), frozenset((9,))),
     )
     assert one.merge(two) == FileLines(frozenset((1, 2, 3, 9)), frozenset((1, 9)))
+
+
+def test_what_compared_nothing_passes_in_no_test_case() -> None:
+    nothing, rows = CheckResult("restart", "south", 0, {"obs": Comparison()}), CheckResult("z", "w", 3)
+    for checks, required, lack, skipped in (
+        ([], (), "no number was compared", []),
+        ([nothing], (), "no number was compared", ["restart[south]"]),
+        ([nothing, rows], (), "no number was compared", ["restart[south]"]),
+        ([nothing], ("sold",), "never seen: sold", ["restart[south]"]),
+        ([passing("replay"), nothing], (), None, ["restart[south]"]),
+        ([failing("restart", "a place")], (), "no number was compared", []),
+    ):
+        made = report(checks, *required)
+        suite = ElementTree.fromstring(made.to_junit())
+        coverage = suite[-1].find("failure")
+        assert (None if coverage is None else coverage.get("message")) == lack
+        assert [case.get("name") for case in suite if case.find("skipped") is not None] == skipped
+        assert suite.get("skipped") == str(len(skipped))
+        failed = sum(case.find("failure") is not None for case in suite)
+        assert suite.get("failures") == str(failed)
+        assert (made.verdict == SAME) == (failed == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from itertools import product
 
 import numpy as np
@@ -96,3 +97,36 @@ def test_no_more_restarts_are_compared_than_asked_for() -> None:
             made = honest._replace(restart=restart)
             result = check_restarts(pair_of(), recording, made, "few", most)
             assert (result.check, result.passed) == ("few", lane not in seen)
+
+
+def test_only_restarts_that_are_held_against_a_reset_count_as_compared() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    for most, count in ((None, 2), (2, 2), (1, 1), (0, 0)):
+        result = check_restarts(pair_of(), recording, honest, "few", most)
+        assert (result.compared, result.numbers) == (count, 8 * count)
+    more = deepcopy(recording)
+    more.after["truncated"][0, 0] = True  # a second end of the first lane, of which nothing is kept
+    again = honest._replace(restarted=more.after["terminated"] | more.after["truncated"])
+    assert check_restarts(pair_of(), more, again).compared == 2
+    none = deepcopy(recording)
+    for name in ("terminated", "truncated"):
+        none.after[name][:] = False
+    result = check_restarts(pair_of(), none, honest._replace(restarted=none.after["terminated"]))
+    assert (result.passed, result.compared, result.numbers) == (True, 0, 0)
+    for name in ("restarted", "untouched"):
+        wrong = {name: ~getattr(honest, name)}
+        assert check_restarts(pair_of(), recording, honest._replace(**wrong)).compared == 0
+
+
+def test_of_two_wrong_restarts_that_of_the_first_lane_is_named() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    names = ("obs", "grid", "masks")
+    for first, second in product(names, names):
+        restart = {name: honest.restart[name].copy() for name in honest.restart}
+        for lane, name in ((0, first), (2, second)):
+            restart[name] = changed(restart[name], (lane, *(0,) * (restart[name].ndim - 1)))
+        result = check_restarts(pair_of(), recording, honest._replace(restart=restart))
+        assert result.first is not None
+        assert (result.first.lane, result.first.field) == (0, first)

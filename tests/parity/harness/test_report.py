@@ -113,3 +113,26 @@ def test_every_aspect_is_a_test_and_what_is_wrong_fails() -> None:
     ]
     assert made.field("z") is fields[2]
     assert made.answer("note") is answers[3]
+
+
+def test_where_no_number_was_compared_nothing_passes() -> None:
+    drawn = FieldVerdict("x", "", ("", ""), "drawn")
+    unseen = FieldVerdict("y", "", ("", ""), "unseen")
+    asked = Answer("draws within a step", "not asked", "so")
+    lack = "a step after which y can be compared"
+    for fields, answers, missing in (
+        ([], [], ["a number to compare"]),
+        ([drawn], [asked], ["a number to compare"]),
+        ([unseen], [Answer("info keys", "same", "so")], ["a number to compare", lack]),
+        ([unseen, field()], [], [lack]),
+        ([drawn], [Answer("draws within a step", "same", "so")], []),
+    ):
+        made = report(fields, answers)
+        assert made.missing == missing == made.to_dict()["missing"]
+        assert (made.verdict, made.passed) == ((UNSEEN, False) if missing else (SAME, True))
+        assert [name for name in dict(made.aspects()) if name.startswith("field")] == [
+            f"field {one.name}" for one in fields if one.verdict == "equal"
+        ]
+        suite = ElementTree.fromstring(made.to_junit())
+        assert suite.get("failures") == ("1" if missing else "0")
+    assert unseen.sentence() == "y could be compared in no case: every step ended in a restart"

@@ -161,3 +161,14 @@ def test_of_several_fields_each_tells_the_reasons_that_were_seen_in_it() -> None
         "count": "one; two",
     }
     assert used == [known[0], known[2], known[1]]
+
+
+def test_a_field_that_no_case_let_be_compared_is_not_called_equal() -> None:
+    judge, evidence = evidence_of()
+    for part in evidence:
+        part.labels["levels"].compared[:] = False
+    found = verdicts(judge, evidence)
+    assert (found["levels"].verdict, found["levels"].compared) == ("unseen", 0)
+    assert {one.verdict for name, one in found.items() if name != "levels"} == {"equal"}
+    evidence[2].labels["levels"].compared[3] = True
+    assert verdicts(judge, evidence)["levels"].verdict == "equal"

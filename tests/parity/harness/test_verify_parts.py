@@ -149,7 +149,7 @@ def test_accepted_differences_that_were_not_seen_are_told() -> None:
 def test_what_comes_apart_in_a_free_run_is_a_difference_however_rounding_grows(
     apart: str, growth: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = FreeRun(steps=9, episodes=4, growth=growth, apart=apart)
+    run = FreeRun(steps=9, episodes=4, compared=30, growth=growth, apart=apart)
     monkeypatch.setattr("parity.harness.verify.free_run", lambda judge, seed: run)
     judge: Any = SimpleNamespace(random=frozenset())
     found, (answer,) = _free(judge, 0)

@@ -130,3 +130,14 @@ def test_two_ends_that_have_no_number_in_one_place_are_the_same_there() -> None:
     assert not _all_apart(a, other)
     for change in ({"n": np.array([4, 5])}, {"x": a["x"] + 1}, {"x": np.nan_to_num(a["x"])}):
         assert _all_apart(a, {**a, **change})
+
+
+def test_where_no_episode_ended_both_sides_say_nothing_of_why() -> None:
+    evidence = judged()
+    for one in evidence:
+        set_ends(one, {}, {})
+    assert _which_end(evidence).status == "not asked"
+    set_ends(evidence[2], {"truncated": [47]}, {"truncated": [47]})
+    answer = _which_end(evidence)
+    words = "both sides say the same (0 terminated and 1 truncated on the reference)"
+    assert (answer.status, answer.text) == ("same", words)

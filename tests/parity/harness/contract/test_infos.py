@@ -162,3 +162,21 @@ def test_a_number_that_is_drawn_and_at_times_none_stays_out() -> None:
     reference = telling(1.0, lambda ship: {"luck": 1.0})
     assert ask(reference, port).status == "different"
     assert ask(reference, port, frozenset({"reward"})).status == "same"
+
+
+def test_numbers_told_after_a_restart_are_not_counted_as_compared() -> None:
+    one = tiny.pair()
+    base = make.visited(one, 48, 0)
+    evidence = [Judge(one, base).step(base) for _ in range(2)]
+    for held in evidence:
+        assert held.double is not None
+        held.double.reference.told = {"heat": np.arange(48.0)}
+        held.double.port.told = {"heat": np.arange(48.0)}
+    judge = Judge(one, base)
+    ports = [held.double.port for held in evidence if held.double is not None]
+    ports[0].final[:7], ports[1].final[5:] = False, False
+    assert _values(judge, evidence).text == "heat: equal, but for rounding, in 46 cases"
+    ports[0].told["heat"][6:9] += 1
+    assert _values(judge, evidence).text.startswith("heat differs in 2 of 46 cases, for example 7.0 ")
+    ports[0].final[:], ports[1].final[:] = False, False
+    assert _values(judge, evidence).status == "not asked"

@@ -16,6 +16,7 @@ from parity.harness.contract.restarts import (
     _in_the_next_step,
     _kept_where_none_ended,
     _last,
+    _last_of_one_step,
     _parted,
 )
 from parity.harness.judge import Arm, Evidence
@@ -172,3 +173,26 @@ def test_starts_after_ends_of_either_kind_are_held_to_resets(changed: str) -> No
         assert one.restart is not None
         one.restart.state["x"][one.outcome[changed]] += 1
     assert _begun(judge, played, resets).status == "different"
+
+
+def test_what_no_case_shows_is_not_asked() -> None:
+    evidence = [part(np.float64) for _ in range(3)]
+    for one, going in zip(evidence, (True, False, False), strict=True):
+        for name in ("terminated", "truncated"):
+            ends = np.full(COUNT, name == "terminated") & (not going)
+            one.native.port.outcome[name] = ends
+            restart_of(one).obs[f"final {name}"] = ends
+    ends, on = evidence[1:], evidence[:1]
+    assert _kept_where_none_ended(ends).status == "not asked"
+    assert _last(ends).text == f"handed out as it was at {2 * COUNT} ends"
+    assert _kept_where_none_ended(on).status == "different"  # its restart was made for other ends
+    assert (_last(on).status, _last(on).text) == ("not asked", "no episode of the port ended")
+    ended = [one.native.port for one in evidence]
+    for one in ended:
+        one.final_obs = ~one.ended
+    texts = [(_last_of_one_step(some).status, _last_of_one_step(some).text) for some in (on, ends)]
+    hidden = "the port restarts within the step and does not hand out the final observation"
+    assert texts == [("not asked", "no episode of the port ended"), ("note", hidden)]
+    for one in ended[1:]:
+        one.final_obs = np.ones(COUNT, bool)
+    assert _last_of_one_step(evidence).text == f"handed out as it was at {2 * COUNT} ends"

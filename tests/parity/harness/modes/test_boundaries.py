@@ -280,3 +280,24 @@ def test_searches_of_a_verification_have_numbers_of_their_own(monkeypatch: Any) 
     report = verify(tiny.pair(), transitions=128, resets=50)
     assert report.passed
     assert len(searches) == len(set(searches)) == 4
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_port_that_restarts_in_every_step_is_held_to_what_it_shows(shown: bool) -> None:
+    """Where each step ends its episode and begins another, no state before that is ever seen."""
+
+    def over(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, _, cut, info = one.step(action)
+        return obs, reward, True, cut, info
+
+    def again(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others, info = over(one, action)
+        return one.reset(len(str(obs))), *others, {"final_obs": obs} if shown else info
+
+    port = tiny.side(again, hands_out_final=False)
+    report = verify(tiny.pair(port, reference=tiny.side(over)), transitions=64, resets=60)
+    lacking = ["levels", "count", "open", *([] if shown else ["obs.near", "obs.count"])]
+    assert [one.name for one in report.fields if one.verdict == "unseen"] == lacking
+    assert report.missing == sorted(f"a step after which {name} can be compared" for name in lacking)
+    assert report.answer("free run").status == "not asked"
+    assert {one.name for one in report.fields if one.verdict == "equal"} >= {"reward", "terminated"}

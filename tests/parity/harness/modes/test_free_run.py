@@ -21,9 +21,8 @@ def side(error: float) -> Any:
         steps.append(1)
         late = len(steps) > 1
         x = np.array([[np.inf if late else 1.0, 1.0 + error * late]] * 2)
-        return SimpleNamespace(
-            fields={"x": x}, state={"x": x}, obs={}, final=np.ones(2, bool), ended=np.zeros(2, bool)
-        )
+        flags = np.zeros(2, bool)
+        return Steps({"x": x}, {}, {"terminated": flags, "truncated": flags}, ~flags)
 
     steps: list[int] = []
     lanes = SimpleNamespace(advance=advance)
@@ -42,7 +41,7 @@ def test_an_infinite_number_hides_no_difference() -> None:
             rule=lambda name, x, y: close(),
         )
         start = Moments({"x": np.zeros((2, 2))}, {})
-        apart, _ = _play(judge, start, seeds, lambda step, now: stay, 2, True)
+        apart, *_ = _play(judge, start, seeds, lambda step, now: stay, 2, True)
         assert bool(_jump(apart)) is (error > 0)
 
 
@@ -117,6 +116,7 @@ class Scripted:
 
     def __init__(self, shown: Fields, ended: np.ndarray, final: np.ndarray) -> None:
         self.shown, self.ended, self.final, self.at = shown, ended, final, 0
+        self.pays = ended * 0
 
     def reset(self, seeds: np.ndarray) -> Moments:
         return Moments({name: np.zeros_like(value[0]) for name, value in self.shown.items()}, {})
@@ -132,7 +132,7 @@ class Scripted:
         now, self.at = self.at, self.at + 1
         state = {name: value[now] for name, value in self.shown.items()}
         ends = self.ended[now]
-        outcome = {"reward": ends * 0, "terminated": ends, "truncated": ends & False}
+        outcome = {"reward": self.pays[now], "terminated": ends, "truncated": ends & False}
         return Steps(state, {}, outcome, self.final[now])
 
 
@@ -253,7 +253,9 @@ def test_actions_are_chosen_by_what_was_before_the_end_where_an_episode_has_ende
         return {"action": np.zeros(LANES, int)}
 
     judge = judge_of(mine, theirs, fractions=False)
-    apart, discrete = _play(judge, mine.reset(np.arange(LANES)), np.arange(LANES), choose, STEPS, False)
+    apart, discrete, _ = _play(
+        judge, mine.reset(np.arange(LANES)), np.arange(LANES), choose, STEPS, False
+    )
     assert (apart, discrete) == ({}, "")
     # it is asked twice at the start; the end is come to in the third step
     assert seen == [0, 0, 4, LANES + 4, LANES + 4, LANES + 4, LANES + 4]
@@ -269,3 +271,40 @@ def test_a_number_that_is_none_on_one_side_alone_comes_apart(which: int, value: 
     sides[which].shown["second"][3:, 5, 1] = value
     text = free_run(judge_of(*sides, fractions=True), 0, STEPS).apart
     assert text.startswith("second comes apart within step 4 of an episode, by inf of its size")
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+@pytest.mark.parametrize("name", ["terminated", "reward"])
+def test_what_a_step_returns_counts_where_no_last_state_is_shown(name: str, fractions: bool) -> None:
+    """As of a port that begins another episode in the step that ends one."""
+    mine, theirs = scripts(fractions)
+    for one in (mine, theirs):
+        one.ended[3, 5] = True
+    theirs.final[3, 5] = False
+    theirs.shown["second"][3, 5] += 4
+    assert free_run(judge_of(mine, theirs, fractions), 0, STEPS).apart == ""
+    mine.ended[3, 5] = name == "reward"
+    if name == "terminated":
+        words = (
+            "terminated comes apart at step 4 of an episode (False on the reference, True on the port)"
+        )
+    else:
+        theirs.pays = np.zeros((STEPS, LANES), np.int64)
+        theirs.pays[3, 5] = 2
+        words = "reward comes apart at step 4 of an episode (0 on the reference, 2 on the port)"
+    assert free_run(judge_of(mine, theirs, fractions), 0, STEPS).apart == words
+
+
+def test_steps_of_the_longest_episode_and_those_that_were_compared_are_counted() -> None:
+    sides = scripts()
+    assert (free_run(judge_of(*sides), 0, STEPS).steps, STEPS) == (6, 6)
+    assert free_run(judge_of(*sides), 0, STEPS).compared == 6 * LANES
+    for one in sides:
+        one.ended[0] = True
+        one.ended[0, 2] = False
+        one.ended[3, 2] = True
+    run = free_run(judge_of(*sides), 0, STEPS)
+    assert (run.steps, run.compared, run.episodes) == (4, LANES + 3, LANES)
+    assert run.to_dict()["compared"] == LANES + 3
+    sides[1].final[:] = ~sides[1].ended
+    assert free_run(judge_of(*sides), 0, STEPS).compared == LANES + 3 - LANES

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from foundation.errors import InputError
 from foundation.files import file_digest
 from parity.command.main import app
-from parity.harness.findings import Answer
+from parity.harness.findings import Answer, FieldVerdict
 from parity.harness.output.certificate import environments, issue, misfits
 from parity.harness.places import find_here, load
 from parity.harness.report import DIFFERENT, SAME, UNSEEN, Report
@@ -32,7 +32,8 @@ def report_of(verdict: str) -> Report:
     """Return a report of one branch: taken, never taken, or taken beside an answer that differs."""
     answers = [DIFFERS] if verdict == DIFFERENT else []
     seen = {"landed": 0 if verdict == UNSEEN else 3}
-    made = Report("a ship that lands", "", [], answers, [], None, seen, {"free": 3})
+    fields = [FieldVerdict("speed", "equal", ("int32", "int32"), "equal", compared=3)]
+    made = Report("a ship that lands", "", fields, answers, [], None, seen, {"free": 3})
     assert made.verdict == verdict
     return made
 
