@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -91,6 +91,7 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
     pair = load_pair(wanted.place)
     shared = {wanted.place.partition(":")[0], *modules_of_reference(pair)}
     sources = Sources(port_modules(pair, wanted.place.partition(":")[0], wanted.modules))
+    _require_names(sources, wanted.only)
     allowed = [one for name in sources.paths for one in _changes(sources, name, wanted.only)]
     if not allowed:
         raise InputError(
@@ -98,7 +99,7 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         )
     out.mkdir(parents=True, exist_ok=True)
     run = _digest(wanted, sources, pair)
-    before = Ledger(out / LINES, LINE, run, OTHERS).lines()
+    held = Ledger(out / LINES, LINE, run, OTHERS).lines()
     tell = progress or (lambda what, done, of: None)
     tell("verifying the unchanged port", 0, wanted.count)
     with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
@@ -107,10 +108,20 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         entered = trials.control(list(sources.paths.values()))
         running = [one for one in allowed if not _is_never_run(one, sources, entered, shared)]
         drawn = _sample(sources, running, wanted)
-        known = {key_of(line): line for line in before}
+        known = {key_of(line): line for line in held}
         before = [known[key_of(one)] for one in drawn if key_of(one) in known]
         waiting = [one for one in drawn if key_of(one) not in known]
-        made = _judge_all(trials, sources, waiting, wanted.jobs, run, out / LINES, before, tell)
+        with adding_lines(out / LINES, held) as add:  # those of another sample stay, too
+
+            def note(change: Change, fate: Fate, judged: int) -> dict[str, Any]:
+                where = {"path": _shown(sources.paths[change.file]), "run": run}
+                line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
+                add(line)
+                done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
+                tell(done, len(before) + judged, len(drawn))
+                return line
+
+            made = _judge_all(trials, sources, waiting, wanted.jobs, note)
     report = {
         "format": 1,
         "pair": pair.name,
@@ -142,10 +153,26 @@ def _changes(sources: Sources, module: str, only: Sequence[str]) -> list[Change]
         return changes
     spans = [
         (node.lineno, node.end_lineno or node.lineno)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in only
+        for node in _named_parts(source)
+        if node.name in only
     ]
     return [one for one in changes if any(first <= one.line <= last for first, last in spans)]
+
+
+def _named_parts(source: bytes) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Return the functions and classes of a module, inner ones too."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+
+
+def _require_names(sources: Sources, only: Sequence[str]) -> None:
+    """Refuse names to which changes are to be kept that no module of the port has."""
+    known = {node.name for source in sources.bytes.values() for node in _named_parts(source)}
+    if unknown := [name for name in only if name not in known]:
+        raise InputError(
+            f"--only {unknown[0]}: {', '.join(sources.paths)}: no function or class of that name; "
+            f"there are {', '.join(sorted(known)) or 'none'}"
+        )
 
 
 def _digest(wanted: Wanted, sources: Sources, pair: Pair) -> str:
@@ -166,32 +193,22 @@ def _judge_all(
     sources: Sources,
     waiting: Sequence[Change],
     jobs: int,
-    run: str,
-    path: Path,
-    before: Sequence[Mapping[str, Any]],
-    tell: Progress,
+    note: Callable[[Change, Fate, int], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Judge changes, some at a time, each written down at once."""
+    """Judge changes, some at a time; each is noted at once, with how many then are judged."""
     made: list[dict[str, Any]] = []
-    with adding_lines(path, before) as add:
 
-        def judge(number: int, change: Change) -> Fate:
-            return trials.judge(change.file, change, sources.bytes[change.file], number)
+    def judge(number: int, change: Change) -> Fate:
+        return trials.judge(change.file, change, sources.bytes[change.file], number)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(judge, n, change): change for n, change in enumerate(waiting)}
-            try:
-                for future in as_completed(futures):
-                    change, fate = futures[future], future.result()
-                    where = {"path": _shown(sources.paths[change.file]), "run": run}
-                    line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
-                    add(line)
-                    made.append(line)
-                    done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
-                    tell(done, len(before) + len(made), len(before) + len(waiting))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(judge, n, change): change for n, change in enumerate(waiting)}
+        try:
+            for future in as_completed(futures):
+                made.append(note(futures[future], future.result(), len(made) + 1))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return made
 
 

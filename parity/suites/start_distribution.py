@@ -39,6 +39,11 @@ def check_draws(pair: Pair, recording: Recording, seed: int = 0) -> list[CheckRe
     return [check_restart_draws(pair, recording, seed), check_resets(pair, seed)]
 
 
+def _key(seed: int, check: int) -> jax.Array:
+    """Return a check's own key: with one for both, a restart would draw what the first reset drew."""
+    return jax.random.fold_in(jax.random.key(seed), check)
+
+
 def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> CheckResult:
     """Check that restarts reach every start of every world, each as often as the others.
 
@@ -61,7 +66,7 @@ def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> Chec
         return side.read(side.step(key, state, actions, side.params).state, side.params)
 
     worlds, actions = recording.worlds[lanes], recording.actions[lanes, 0]
-    out = restart(jax.random.key(seed), jnp.asarray(worlds), fields, jnp.asarray(actions))
+    out = restart(_key(seed, 1), jnp.asarray(worlds), fields, jnp.asarray(actions))
     return judge_draws(pair, "restart draws", {name: np.asarray(x) for name, x in out.items()})
 
 
@@ -69,7 +74,7 @@ def check_resets(pair: Pair, seed: int = 0) -> CheckResult:
     """Check a trainer's first reset: its draws, and what it shows against the reference's reset."""
     params, count = pair.port.params, PER_START * _count(pair)
     draw = jax.jit(port.batch_reset, static_argnums=(2, 3))
-    obs, state = draw(jax.random.key(seed), params, count, phase_of(params))
+    obs, state = draw(_key(seed, 2), params, count, phase_of(params))
     fields = {name: np.asarray(x) for name, x in pair.port.read(state, params).items()}
     result = judge_draws(pair, "reset draws", fields)
     if not result.passed:

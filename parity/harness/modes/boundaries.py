@@ -34,8 +34,8 @@ def boundary(
     Args:
         pair: only its reference is driven, in double precision.
         known: cases that were stepped.
-        code: int (N,), 0 where it did not do it; other numbers for each way to do it, which are sought
-            equally often, however seldom they are.
+        code: int (N,), 0 where it did not do it; other numbers for each way to do it. Half of the
+            boundaries are sought by how often a way is taken, half of them equally often.
         seed: of the choice of states.
         code_of: (states before, steps of the reference) -> such a code of each.
         pairs: how many boundaries are looked for.
@@ -47,7 +47,8 @@ def boundary(
     if not names or not len(does) or not len(does_not) or not pair.reference.can_write:
         return None
     ways = rng.permutation(np.unique(code[does]))
-    rows = np.array([rng.choice(np.flatnonzero(code == ways[n % len(ways)])) for n in range(pairs)])
+    in_turn = [rng.choice(np.flatnonzero(code == ways[n % len(ways)])) for n in range(pairs // 2)]
+    rows = np.append(rng.choice(does, pairs - len(in_turn)), in_turn)
     others = rng.choice(does_not, pairs)
     far = known.rows(rows)
     start = {name: known.state[name][others].astype(np.float64) for name in names}

@@ -192,7 +192,7 @@ def run_tests(
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if done.code not in (FAILED, INTERRUPTED):
         raise InputError(f"pytest ended with {done.code}: {done.stdout[-300:]}")
-    return Fate(TESTS, (failed or [""])[0][:200])
+    return Fate(TESTS, (failed or [""])[0])  # whole: a test of a long name is asked again by it
 
 
 def make_tree(root: Path, place: Path, change: Change, copied: Sequence[str] = ()) -> None:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from foundation.command_line.numbers import Number
 from foundation.errors import run_command
-from foundation.files import write_json
+from foundation.files import file_digest, write_json
 from foundation.import_closure import PACKAGES, PACKAGES_ROOT
 from foundation.json_lines import adding_lines
 from foundation.progress import EACH_TASK, progress_bar
@@ -38,6 +38,8 @@ from parity.mutation.sample import shard
 
 OUT = Path("reports/mutation_sample")
 SUMMARY = "score.json"
+SHOWN = 200
+"""Characters kept of what a judge said."""
 
 
 @click.command()
@@ -95,7 +97,7 @@ def command(
             return
     chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof), number, of)
     out.mkdir(parents=True, exist_ok=True)
-    lines = read_judged(out / LINES)
+    lines = [line for line in read_judged(out / LINES) if not is_stale(PACKAGES_ROOT, line)]
     known = {key_of(line) for line in lines}
     waiting = [change for change in chosen if key_of(change) not in known][:most]
     console = Console()
@@ -105,9 +107,16 @@ def command(
             mutated = sorted({change.file for change in waiting})
             asked = read_executed_lines(executed, PACKAGES_ROOT, mutated)
         lines += _judge(waiting, patience, asked, tests_first, out / LINES, lines, console)
-    summary = summarize(lines, EQUIVALENT)
+    asked_for = {key_of(change) for change in chosen}  # the file may hold other samples' too
+    summary = summarize([line for line in lines if key_of(line) in asked_for], EQUIVALENT)
     write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
     show(console, summary)
+
+
+def is_stale(root: Path, line: Mapping[str, Any]) -> bool:
+    """Say whether a mutant was judged in a file that is another one now, or gone."""
+    file = root / str(line["file"])
+    return "source" in line and (not file.is_file() or line["source"] != file_digest(file))
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -150,7 +159,8 @@ def _judge(
                 require_unchanged(PACKAGES_ROOT, sources)
                 shown, made = change.shown((PACKAGES_ROOT / change.file).read_bytes())
                 line = {**asdict(change), "before": shown, "after": made}
-                line |= {"outcome": fate.outcome, "by": fate.by}
+                line |= {"outcome": fate.outcome, "by": fate.by[:SHOWN]}
+                line["source"] = file_digest(PACKAGES_ROOT / change.file)
                 add(line)
                 judged.append(line)
                 bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")

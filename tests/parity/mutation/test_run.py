@@ -116,6 +116,30 @@ def test_a_sample_is_seeded_and_may_be_kept_to_some_functions(
         measure(Wanted(PLACE, modules=(PORT,), only=("nowhere",), **SIZES), tmp_path / "d")
 
 
+def test_mutants_of_a_larger_sample_are_not_forgotten_by_a_smaller_one(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    shown: list[tuple[int, int]] = []
+    large, small = (Wanted(PLACE, count=count, modules=(PORT,), **SIZES) for count in (6, 2))
+    first = measure(large, tmp_path, lambda what, done, of: shown.append((done, of)))
+    assert shown == [(0, 6), *((done, 6) for done in range(1, 7))]
+    assert (measure(small, tmp_path)["tried"], len(read_lines(tmp_path / LINES))) == (2, 6)
+    again = measure(large, tmp_path)
+    assert len(told) == 6  # none is judged twice
+    for name in ("tried", "score", "survivors", "likely_equivalent", "without_effect"):
+        assert again[name] == first[name]
+    more = replace(large, count=8)
+    measure(more, tmp_path, lambda what, done, of: shown.append((done, of)))
+    assert shown[7:] == [(0, 8), (7, 8), (8, 8)]
+
+
+def test_a_name_that_no_module_of_the_port_has_is_refused_beside_one_that_it_has(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    with refuses():
+        measure(Wanted(PLACE, modules=(PORT,), only=("step", "stepp"), **SIZES), tmp_path)
+
+
 def test_the_port_is_found_by_itself(tmp_path: Path, told: list[Change]) -> None:
     report = measure(Wanted(PLACE, count=2, **SIZES), tmp_path)
     assert report["modules"] == [PORT]

@@ -136,6 +136,7 @@ def test_a_value_near_the_limit_is_the_largest_there_may_be_but_for_a_little(nam
     assert {one.config.phase for one in aimed} == {1, 2}
     for one in aimed:
         value = one.value(name)
+        assert (value < 0) == (name == "violation_penalty")
         bars = one.world.bars.session(one.config.session)
         check_int32(bars, with_value(one, name, value))
         beyond = value + 1 + value // 20 if name == "contracts" else round(value * 1.05, 2)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+from foundation.files import json_digest
+from jax_port.data.data_loader import prepare
+from jax_port.ppo.settings import TrainSettings
+from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
 from parity.engine.diverge import Divergence, findings
-from parity.engine.pair import Pair
+from parity.engine.pair import Fields, Pair
+from parity.engine.record import Recording
 from parity.engine.verify import CheckResult, Mismatch
+from parity.gate.covered import covered_by, missing
+from parity.pairs.trading import World
 from parity.suites import worlds
 from parity.suites.scenarios import Request, make_scenarios
 from parity.suites.trading import Judge
@@ -20,10 +29,12 @@ from parity.suites.worlds import (
     AFTER_CASES,
     RESTARTS,
     Recorded,
+    about_world,
     check_once,
     check_properties,
     judge_world,
     record_world,
+    select,
 )
 
 SMALL = Request(
@@ -201,3 +212,49 @@ def test_properties_are_asked_of_the_first_world_s_session_with_the_run_s_seed(
     few = "episodes", slice(0, 20)
     assert asked["replay"] == (("pair", world, config), few, 9)
     assert asked["check_mirror"] == (world, config, few, ["replay"])
+
+
+@pytest.mark.parametrize("lanes", [slice(0, 2), slice(1, 3)])
+def test_of_some_lanes_every_part_of_a_recording_is_kept(lanes: slice) -> None:
+    def table(first: int) -> Fields:
+        return {"a": first + np.arange(3), "b": first + np.arange(12).reshape(3, 2, 2)}
+
+    numbers = {name: 10 * n + np.arange(3) for n, name in enumerate(("worlds", "lengths", "starts"), 1)}
+    whole = Recording(
+        actions=np.arange(6).reshape(3, 2),
+        before=table(100),
+        after=table(200),
+        injected=True,
+        labels=["x", "y", "z"],
+        **numbers,  # type: ignore[arg-type]
+    )
+    part = select(whole, lanes)
+    assert part.injected
+    assert part.labels == ["x", "y", "z"][lanes]
+    for name in (*numbers, "actions"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[lanes])
+    for name, other in (("before", table(100)), ("after", table(200))):
+        for field, value in getattr(part, name).items():
+            np.testing.assert_array_equal(value, other[field][lanes])
+        assert set(getattr(part, name)) == set(other)
+
+
+def test_a_report_tells_of_a_world_what_a_training_on_it_is_held_to() -> None:
+    """The key is that under which a training looks for its own market; it knows the configuration."""
+    bars = synthetic_bars("NQ", days=2, seed=4)
+    config = EnvConfig.phase1(contracts=2)
+    world, market = World("north", bars, "--synthetic 1"), prepare(bars, config)
+    told = about_world(world, market, replace(next(make_scenarios(SMALL)), config=config))
+    assert told == {
+        "name": "north",
+        "source": bars.source,
+        "contract": "NQ",
+        "key": json_digest([market.digest, asdict(bars.contract)]),
+        "bars": len(bars),
+        "digest": market.digest,
+        "config": config.to_dict(),
+    }
+    settings = TrainSettings(n_envs=4, n_steps=4, batch_size=8, total_timesteps=16)
+    covered = {"covered": covered_by([told], [], False), "made": {"platform": jax.default_backend()}}
+    assert not missing(covered, [market], config, settings).markets
+    assert missing(covered, [prepare(bars, config.override(contracts=3))], config, settings).markets

@@ -173,7 +173,9 @@ def test_each_number_that_jumps_has_a_code_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("search", range(3))
-def test_a_boundary_that_is_seldom_crossed_is_sought_as_often_as_others(search: int) -> None:
+def test_a_boundary_that_is_seldom_crossed_is_sought_in_a_half_of_the_cases_in_turn(
+    search: int,
+) -> None:
     """One state of 200 is above nine on the first level alone."""
     one = tiny.pair(state={"levels": real(0, 20)})
     base = make.visited(one, 64, 0)
@@ -190,7 +192,9 @@ def test_a_boundary_that_is_seldom_crossed_is_sought_as_often_as_others(search: 
     assert beside is not None
     first, second = beside.state["levels"][: len(beside) // (1 + len(OFFSETS))].T
     at = np.abs(second - 9) < 1e-3, np.abs(first - 9) < 1e-3
-    assert [int(some.sum()) for some in at] == [8, 8]
+    often, seldom = (int(some.sum()) for some in at)
+    assert often + seldom == 16
+    assert seldom in (4, 5)  # by chance alone, hardly one
 
 
 @pytest.mark.parametrize("reverse", [False, True])

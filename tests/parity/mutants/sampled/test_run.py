@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from foundation.files import file_digest
 from foundation.import_closure import PACKAGES_ROOT
 from parity.mutants.sampled import run
-from parity.mutants.sampled.judges import Fate, Judges, make_tree, nearest_tests, reached
+from parity.mutants.sampled.judges import (
+    Fate,
+    Judges,
+    make_tree,
+    nearest_tests,
+    reached,
+    run_tests,
+)
 from parity.mutants.sampled.modules import changed_modules, draw_changes, modules
 from parity.mutants.sampled.run import SUMMARY, command
 from parity.mutants.sampled.summary import TESTS, summarize
+from parity.mutants.sampled.warm import Ran
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
@@ -176,6 +186,47 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert asked == [4, 5]
     assert len(read_lines(tmp_path / LINES)) == 9
     assert json.loads((tmp_path / SUMMARY).read_text())["all"]["score"] == 1.0
+
+
+def test_a_score_is_of_the_sample_that_is_asked_for_and_of_files_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder may hold another sample, and what was judged in a file that was changed since."""
+    asked: list[list[Change]] = []
+
+    def judge(waiting: Any, *rest: Any) -> Any:
+        asked.append(list(waiting))
+        return []
+
+    monkeypatch.setattr(run, "_judge", judge)
+    mine, theirs = (draw_changes(PACKAGES_ROOT, 4, seed, [GAE]) for seed in (1, 2))
+    theirs = [change for change in theirs if change not in mine]
+    source = file_digest(PACKAGES_ROOT / GAE)
+    kept = {"before": "", "after": "", "by": ""}
+    lines = [
+        *({**asdict(change), **kept, "outcome": "survived", "source": source} for change in theirs),
+        {**asdict(mine[0]), **kept, "outcome": "gate", "source": source},
+        {**asdict(mine[1]), **kept, "outcome": "gate"},  # of before there was such a field
+        {**asdict(mine[2]), **kept, "outcome": "survived", "source": "0"},
+        {**asdict(mine[3]), **kept, "file": "gone.py", "outcome": "survived", "source": "0"},
+    ]
+    (tmp_path / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = ["--count", "4", "--seed", "1", "--file", GAE, "--out", str(tmp_path)]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    assert asked == [mine[2:]]
+    told = json.loads((tmp_path / SUMMARY).read_text())
+    assert (told["all"]["gate"], told["survivors"]) == (2, [])
+
+
+def test_a_failing_test_of_a_long_name_is_told_whole() -> None:
+    name = f"tests/test_a.py::test_b[{'long ' * 80}]"
+
+    def pytest_says(arguments: Any, cwd: Path, env: Any, seconds: float) -> Ran:
+        return Ran(1, f"..F\nFAILED {name} - AssertionError: no\n1 failed\n")
+
+    fate = run_tests(["tests/test_a.py"], Path(), Path(), 1.0, pytest_says)
+    assert fate == Fate(TESTS, f"FAILED {name} - AssertionError: no")
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
