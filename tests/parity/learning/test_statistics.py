@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from parity.learning.compare import compare
 from parity.learning.statistics import (
     DIFFERENT,
     TOO_FEW,
@@ -14,6 +15,7 @@ from parity.learning.statistics import (
     power,
     seeds_needed,
 )
+from parity.learning.tables import Results
 from tests.sentences import refuses
 
 FIRST = [1.0, 2.5, 2.0, 7.0, 4.5, 3.0, 3.5]
@@ -53,6 +55,25 @@ def test_every_number_of_a_test_is_welchs() -> None:
         pytest.approx(above),
         [4, 7],
     )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_of_two_trainers_may_not_scatter_at_all(turned: bool) -> None:
+    """As a baseline does; what scatters alone says how sure it is, and nothing is warned of."""
+    still, b = np.full(5, 3.0), np.array(SECOND)
+    samples = (b, still) if turned else (still, b)
+    results = [
+        Results(name, tuple(map(str, range(x.size))), ("score",), x[:, None])
+        for name, x in zip("ab", samples, strict=True)
+    ]
+    report = compare(results[0], results[1], margin=4.0)
+    error, sign = b.std(ddof=1) / 2, -1 if turned else 1
+    apart, reach = b.mean() - 3, stats.t.ppf(0.95, 3) * error
+    assert report["test"]["difference"] == pytest.approx(sign * apart)
+    low, high = sorted((sign * (apart - reach), sign * (apart + reach)))
+    assert (report["test"]["low"], report["test"]["high"]) == pytest.approx((low, high))
+    assert report["test"]["p"] == pytest.approx(stats.t.cdf((apart - 4) / error, 3))
+    assert report["arms"][0 if not turned else 1]["sd"] == 0
 
 
 def test_each_sample_has_to_be_as_large_as_planned() -> None:
