@@ -95,8 +95,8 @@ class _Table:
             column = self._columns[name]
             if column.shape[len(self.shape) :] != value.shape:
                 raise ValueError(
-                    f"{name} has shape {column.shape[len(self.shape) :]} in one step and {value.shape} in "
-                    "another; read it in one shape"
+                    f"{name} has shape {column.shape[len(self.shape) :]} in one step and {value.shape} "
+                    "in another; read it in one shape"
                 )
             if column.dtype != value.dtype:
                 column = self._columns[name] = _widened(name, column, value)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jax_port.export.golden import GOLDEN
 from jax_port.export.golden_file import Golden, GoldenCase, read_golden
-from jax_port.export.stages import in_float64
+from jax_port.export.stages import in_float64, lead
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP
 from legacy_torch.features import add_features
@@ -20,6 +20,7 @@ from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board
 from parity.export_chain.csharp import Checker
 from parity.export_chain.day import DISTANCES
+from parity.export_chain.decisions import NEAR_TIE
 from parity.export_chain.replay import ENVIRONMENTS
 
 GOLDEN_HOP = "golden.json against the reference"
@@ -86,12 +87,14 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
     env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
     cases = {(case.episode, case.step): case for case in golden.cases}
     decisions: list[tuple[Any, Any, GoldenCase]] = []
-    entries, closings = [], []
+    entries, entry_sides, closings = [], [], []
+    every: list[tuple[Any, Any, int]] = []
     for number, episode in enumerate(golden.episodes):
         start = env.df.index.get_indexer(_index([episode[0].time]))[0]
         obs, _ = env.reset(options={"start_index": int(start)})
         for place, step in enumerate(episode):
             mask, trades, closed = env.action_masks(), env.num_trades, len(env.trade_history)
+            every.append((obs, mask, step.wanted))
             if (number, place) in cases:
                 decisions.append((obs, mask, cases[number, place]))
             obs, *_ = env.step(step.taken)
@@ -99,9 +102,12 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
             filled = env.entry_price or (env.trade_history[-1]["entry_price"] if opened else 0.0)
             price = 0.0 if step.entered is None else step.entered.price
             entries.append((filled if opened else 0.0, price))
+            side = (1 if step.taken == 1 else -1) if opened else 0
+            entry_sides.append((side, 0 if step.entered is None else step.entered.side))
             closings.append((len(env.trade_history) > closed, step.exited))
-    for name, pairs in (("entries", entries), ("exits", closings)):
+    for name, pairs in (("entries", entries), ("sides of entries", entry_sides), ("exits", closings)):
         board.at(GOLDEN_HOP, name).update(*np.array(pairs, np.float64).T)
+    _compare_wanted(board, policy, every)
     theirs = np.array([obs for obs, _, _ in decisions])
     stated = np.array([case.observation for *_, case in decisions], np.float32)
     masks = np.array([case.mask for *_, case in decisions])
@@ -122,6 +128,15 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
     board.at(GOLDEN_HOP, "beyond the clip: action_head", FLOAT64).update(exact["action_head"], logits)
     actions = np.array([case.action for case in far])
     board.at(GOLDEN_HOP, "beyond the clip: action").update(exact["action"], actions)
+
+
+def _compare_wanted(board: Board, policy: Policy, every: list[tuple[Any, Any, int]]) -> None:
+    """Compare what the policy is said to want at every step, near-ties of float32 left out."""
+    obs, masks = (np.array(values) for values in list(zip(*every, strict=True))[:2])
+    exact = in_float64(policy, obs.astype(np.float32), masks)
+    stated = np.array([wanted for *_, wanted in every])
+    ties = lead(exact["action_head"], masks) < NEAR_TIE
+    board.at(GOLDEN_HOP, "wanted").update(exact["action"], np.where(ties, exact["action"], stated))
 
 
 def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:

@@ -90,21 +90,20 @@ def equivalence(
     if not 0 < margin < np.inf:
         raise ValueError(f"the margin is {margin}; it must be a number above zero")
     with warnings.catch_warnings():
-        # of a sample that does not vary, beside one that does: its spread is rounding, or nothing
-        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
-        low, high = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - 2 * alpha)
-        below = stats.ttest_ind(b + margin, a, equal_var=False, alternative="greater").pvalue
-        above = stats.ttest_ind(b - margin, a, equal_var=False, alternative="less").pvalue
-        zero = stats.ttest_ind(b, a, equal_var=False).pvalue
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)  # one that does not scatter
+        zero = stats.ttest_ind(b, a, equal_var=False)
+        below = stats.ttest_ind(b + margin, a, equal_var=False, alternative="greater")
+        above = stats.ttest_ind(b - margin, a, equal_var=False, alternative="less")
+    low, high = zero.confidence_interval(1 - 2 * alpha)
     return Equivalence(
         difference=float(b.mean() - a.mean()),
         low=float(low),
         high=float(high),
         margin=float(margin),
         alpha=alpha,
-        p_below=float(below),
-        p_above=float(above),
-        p_zero=float(zero),
+        p_below=float(below.pvalue),
+        p_above=float(above.pvalue),
+        p_zero=float(zero.pvalue),
         n=(a.size, b.size),
         planned=planned,
     )

@@ -29,6 +29,7 @@ from parity.learning.statistics import (
 )
 from parity.learning.tables import Results, read_results
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 
 def write(path: Path, values: np.ndarray, names: tuple[str, ...] = ("score",)) -> Path:
@@ -182,6 +183,46 @@ def test_the_command_reads_curves_and_writes_a_page(tmp_path: Path) -> None:
     assert "not enough seeds" in last.output
 
 
+def test_all_that_the_command_writes_is_the_tables(tmp_path: Path, snapshot: Snapshot) -> None:
+    """Every number of the report that is not random by its formula, and all that is written."""
+    rng = np.random.default_rng(4)
+    names = ("early", "late")
+    values = {"one": -9 - rng.random((8, 2)), "a trainer of a long name": -9 - rng.random((11, 2))}
+    paths = [write(tmp_path / f"{name}.csv", scores, names) for name, scores in values.items()]
+    flags = ("--margin", "3.5%", "--alpha", "0.025", "--seeds", "9", "--power", "0.9")
+    out = tmp_path / "out"
+    result = run(*paths, *flags, "--out", out)
+    assert result.exit_code == 1
+    report = json.loads((out / "learning.json").read_text())
+    first, second = (scores.mean(axis=1) for scores in values.values())
+    margin = 0.035 * -first.mean()
+    sd = ((first.var(ddof=1) + second.var(ddof=1)) / 2) ** 0.5
+    assert report["verdict"] == TOO_FEW
+    assert report["test"]["margin"] == pytest.approx(margin)
+    assert (report["test"]["alpha"], report["test"]["planned"]) == (0.025, 9)
+    assert report["test"]["iqm_difference"] == pytest.approx(
+        trim_mean(second, 0.25) - trim_mean(first, 0.25)
+    )
+    assert report["planning"] == {
+        "sd": pytest.approx(sd),
+        "wanted_power": 0.9,
+        "seeds_if_none": seeds_needed(sd, margin, 0.025, 0.9),
+        "seeds_if_half": seeds_needed(sd, margin, 0.025, 0.9, margin / 2),
+        "power_if_none": pytest.approx(power(8, sd, margin, 0.025)),
+    }
+    for arm, (name, scores) in zip(report["arms"], values.items(), strict=True):
+        assert (arm["name"], arm["seeds"]) == (name, len(scores))
+        assert arm["scores"] == pytest.approx(scores.mean(axis=1).tolist())
+        assert arm["mean"] == pytest.approx(scores.mean())
+        assert arm["sd"] == pytest.approx(np.std(scores.mean(axis=1), ddof=1))
+        assert arm["curve"] == pytest.approx(trim_mean(scores, 0.25, axis=0).tolist())
+        low, high = np.array(arm["band"])
+        assert (low < arm["curve"]).all()
+        assert (high > arm["curve"]).all()
+    snapshot("out", out)
+    snapshot("said", result.output)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,13 +234,17 @@ def test_the_command_reads_curves_and_writes_a_page(tmp_path: Path) -> None:
         "seed\n1\n2\n",
         "seed,score\n0,1\n1,2,3\n",
         "seed,score,score\n0,1,1\n1,2,2\n",
+        "seed,score\n0,1\n1\n",
+        "seed,score\n0,1\n1,-inf\n",
+        "seed,4\n0,1\n0,2\n",
         "\n\nseed,score\n0,1\n\n,\n1,fast\n",
         'seed,score\n"0\n",1\n1\n',
         "seed,score\n" + "".join(f"{n % 70_000},1\n" for n in range(70_001)),
     ],
     ids=[
         *("a word", "no number", "a seed twice", "one seed", "no header", "no score", "three cells"),
-        *("a name twice", "empty lines", "a cell of two lines", "many rows"),
+        *("a name twice", "one cell", "not finite", "a number for a name"),
+        *("empty lines", "a cell of two lines", "many rows"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
@@ -216,6 +261,13 @@ def test_other_bad_input_is_refused_too(tmp_path: Path) -> None:
     for text in ("x", "-1", "0%", "nan"):
         with refuses():
             margin_of(text, one)
+    with refuses():
+        read_results(write(tmp_path / "a.csv", np.ones(3)), column="return")
+    with refuses():
+        compare(one, replace(one, columns=("return",)), margin=1.0)
+    curve = Results("c", ("0", "1"), tuple("abcd"), np.arange(8.0).reshape(2, 4))
+    with refuses():
+        compare(curve, one, margin=1.0)
     other = Results("b", ("0", "1"), ("return",), np.ones((2, 1)))
     with refuses():
         compare(one, other, margin=1.0)
@@ -265,3 +317,6 @@ def test_the_column_of_seeds_is_no_score_however_it_is_written(
     assert results.columns == ("at 1", "at 2")
     assert results.seeds == ("17", "4")
     assert results.scores.tolist() == [1.5, 4.5]
+    path.write_text("\ufeff" + path.read_text(), "utf-8")  # as spreadsheets write it
+    assert read_results(path, "one").columns == ("at 1", "at 2")
+    assert (read_results(path, "one").name, results.name) == ("one", "results")
