@@ -32,14 +32,15 @@ EMBARGO_DAYS = 1
 """Full trading days that must lie between training and evaluation."""
 
 
-class NoBars(AbstractHolidayCalendar):
-    """Weekdays on which the exchanges of index futures rest all day: no file has bars of them."""
-
-    rules = (  # noqa: RUF012  # as the library declares it
+NO_BARS = AbstractHolidayCalendar(
+    "no bars",
+    [
         Holiday("New Year's Day", month=1, day=1, observance=sunday_to_monday),
         GoodFriday,
         Holiday("Christmas", month=12, day=25, observance=nearest_workday),
-    )
+    ],
+)
+"""Weekdays on which the exchanges of index futures rest all day: no file has bars of them."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +206,11 @@ def _trading_days_between(days: NDArray[np.int32], last: date, first: date) -> i
     """Return the trading days after ``last`` and before ``first``.
 
     Where the file has bars, a weekday with bars is one; before its bars begin, every weekday but those
-    of :class:`NoBars` is.
+    of :data:`NO_BARS` is.
     """
     with_bars = {_date(number) for number in np.unique(days)}
     begins = min(with_bars)
-    rests = {day.date() for day in NoBars().holidays(last, begins)} if last < begins else set()
+    rests = {day.date() for day in NO_BARS.holidays(last, begins)} if last < begins else set()
     between = (last + timedelta(days=n) for n in range(1, (first - last).days))
     return sum(
         day.weekday() < 5 and (day in with_bars or (day < begins and day not in rests))
