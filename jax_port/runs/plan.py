@@ -80,8 +80,8 @@ class Plan:
         initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
         schedules: of numbers of the learner, one value an update; in a call of several updates that
             of the first holds.
-        begun: whether it is the plan of a run that has begun, of which nothing can be given otherwise any
-            more: two agents of it may be the same.
+        begun: whether it is the plan of a run that has begun, of which nothing can be given otherwise:
+            two agents of it may be the same.
     """
 
     settings: TrainSettings
