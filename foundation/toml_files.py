@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from foundation.errors import reason_of
+from foundation.errors import InputError, reason_of
 from foundation.json_reading import MOST_DEPTH, Artifact, explain
 
 T = TypeVar("T")
@@ -107,6 +107,16 @@ def toml(value: Any) -> str:
 
 
 def _text(value: str) -> str:
-    """Return a text in quotes, on one line."""
+    """Return a text in quotes, on one line.
+
+    Raises:
+        InputError: it is a path with bytes that are no UTF-8.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{value}: this name has bytes that are no UTF-8, which no run's file can hold; rename it"
+        ) from None
     quoted = json.dumps(value, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)

@@ -9,6 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pandas.tseries.holiday import (
+    AbstractHolidayCalendar,
+    GoodFriday,
+    Holiday,
+    nearest_workday,
+    sunday_to_monday,
+)
 
 from jax_port.data.data_loader import PreparedMarket
 from markets import EnvConfig, InputError, get_contract
@@ -23,6 +30,17 @@ UNKNOWN = "unknown"
 
 EMBARGO_DAYS = 1
 """Full trading days that must lie between training and evaluation."""
+
+
+NO_BARS = AbstractHolidayCalendar(
+    "no bars",
+    [
+        Holiday("New Year's Day", month=1, day=1, observance=sunday_to_monday),
+        GoodFriday,
+        Holiday("Christmas", month=12, day=25, observance=nearest_workday),
+    ],
+)
+"""Weekdays on which the exchanges of index futures rest all day: no file has bars of them."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +205,17 @@ def _market_of(symbol: str) -> str:
 def _trading_days_between(days: NDArray[np.int32], last: date, first: date) -> int:
     """Return the trading days after ``last`` and before ``first``.
 
-    Where the file has bars, a weekday with bars is one; before its bars begin, every weekday is.
+    Where the file has bars, a weekday with bars is one; before its bars begin, every weekday but those
+    of :data:`NO_BARS` is.
     """
     with_bars = {_date(number) for number in np.unique(days)}
     begins = min(with_bars)
+    rests = {day.date() for day in NO_BARS.holidays(last, begins)} if last < begins else set()
     between = (last + timedelta(days=n) for n in range(1, (first - last).days))
-    return sum(day.weekday() < 5 and (day in with_bars or day < begins) for day in between)
+    return sum(
+        day.weekday() < 5 and (day in with_bars or (day < begins and day not in rests))
+        for day in between
+    )
 
 
 def _number(day: date) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +80,8 @@ class Plan:
         initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
         schedules: of numbers of the learner, one value an update; in a call of several updates that
             of the first holds.
+        begun: whether it is the plan of a run that has begun, of which nothing can be given otherwise:
+            two agents of it may be the same.
     """
 
     settings: TrainSettings
@@ -91,8 +93,9 @@ class Plan:
     certificate: dict[str, Any] | str = field(default_factory=dict)
     initial: dict[str, str] = field(default_factory=dict)
     schedules: dict[str, list[float]] = field(default_factory=dict)
+    begun: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, begun: bool) -> None:
         for name in ("updates_per_call", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -116,7 +119,8 @@ class Plan:
                     )
         for seed in self.seeds:
             self.settings.override(seed=seed)
-        self._refuse_alike()
+        if not begun:
+            self._refuse_alike()
 
     def _refuse_alike(self) -> None:
         """Refuse two agents that would be one, bit for bit, and count as two seeds."""
@@ -171,7 +175,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Plan:
-        """Rebuild a plan from :meth:`to_dict`'s values."""
+        """Rebuild a run's plan from :meth:`to_dict`'s values."""
         return cls(
             settings=TrainSettings.from_dict(values["settings"]),
             data=TrainingData.from_dict(values["data"]),
@@ -182,6 +186,7 @@ class Plan:
             certificate=values["certificate"],
             initial=values["initial"],
             schedules=values.get("schedules", {}),
+            begun=True,
         )
 
     def initial_policy(self) -> Policy | None:

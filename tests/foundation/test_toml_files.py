@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -160,3 +161,15 @@ def test_a_value_that_is_no_number_is_written_too() -> None:
     (read,) = tomllib.loads(line("x", float("nan"))).values()
     assert read != read
     assert toml([True, date(2025, 1, 2), {"a": False}]) == "[true, 2025-01-02, { a = false }]"
+
+
+def test_every_character_of_a_text_is_read_back() -> None:
+    """Those that no byte of a path may be (a lone half of a pair) are none of a text."""
+    text = "".join(map(chr, [*range(0x2100), 0xD7FF, 0xE000, 0xFFFD, 0x10000, 0x10FFFF]))
+    assert tomllib.loads(line(text, [text, {text: text}])) == {text: [text, {text: text}]}
+
+
+def test_a_path_that_is_no_text_is_refused() -> None:
+    for name, value in (("data", Path(os.fsdecode(b"/b\xff.csv"))), ("\udcff", 1)):
+        with refuses():
+            line(name, value)

@@ -224,13 +224,14 @@ OLDER = ("2024-08-01", "2024-10-31")
         (about("2024-11-01", "2025-01-02"), held_out.OVERLAPS, None),
         (about("2025-01-06", "2025-03-01"), held_out.OVERLAPS, None),
         (about("2024-11-01", "2025-01-01"), held_out.TOO_CLOSE, 0),
-        (about("2024-11-01", "2024-12-31"), held_out.HELD_OUT, 1),  # Wednesday lies between
+        (about("2024-11-01", "2024-12-31"), held_out.TOO_CLOSE, 0),  # but for New Year's Day
+        (about("2024-11-01", "2024-12-30"), held_out.HELD_OUT, 1),  # Tuesday lies between
         (about("2025-01-08", "2025-03-01"), held_out.BEFORE, None),
         (about("2025-01-02", "2025-01-07", "NQ"), held_out.OTHER_MARKET, None),
         (about("2025-01-02", "2025-01-07", "MES"), held_out.OVERLAPS, None),
         (
             {"data": [about("2024-01-02", "2024-12-01", name)["data"] for name in ("NQ", "ES")]},
-            *(held_out.HELD_OUT, 23),
+            *(held_out.HELD_OUT, 21),  # weekdays of December but Christmas
         ),
         (  # the first file lies far back, the second overlaps, or comes too close
             {"data": [about(*days)["data"] for days in (OLD, ("2025-01-07", "2025-02-01"))]},
@@ -327,6 +328,25 @@ def test_a_holiday_is_no_trading_day() -> None:
         market = prepare(bars.select(kept), CONFIG)
         rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
         assert held_out.relate(market, CONFIG, rows, training).trading_days_between == between
+
+
+@pytest.mark.parametrize(
+    ("begins", "last", "between"),
+    [
+        ("2022-12-27", "2022-12-23", 0),  # Christmas, a Sunday, is kept on the Monday
+        ("2021-12-27", "2021-12-23", 0),  # and a Saturday's on the Friday
+        ("2022-01-03", "2021-12-30", 1),  # New Year's Day, a Saturday, is not
+        ("2023-01-03", "2022-12-30", 0),
+        ("2025-04-21", "2025-04-17", 0),  # Easter Monday
+        ("2025-05-27", "2025-05-23", 1),  # on Memorial Day futures have bars until 13:00
+        ("2025-01-02", "2023-12-22", 268 - 5),  # two Christmases, two New Years, a Good Friday
+    ],
+)
+def test_a_holiday_before_the_first_bar_is_no_trading_day(begins: str, last: str, between: int) -> None:
+    market = prepare(synthetic_bars("ES", days=1, seed=5, start=begins), CONFIG)
+    relation = held_out.relate(market, CONFIG, market.starts, about("2020-01-02", last))
+    assert relation.trading_days_between == between
+    assert relation.status == (held_out.HELD_OUT if between else held_out.TOO_CLOSE)
 
 
 def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMarket) -> None:

@@ -213,6 +213,25 @@ def test_the_weakest_strength_counts_wherever_it_stands() -> None:
     assert weakest([thorough, of("of old")])["strength"] == "of old"  # type: ignore[index]
 
 
+def test_a_strength_that_one_stretch_does_not_state_is_stated_of_none() -> None:
+    """Left out or empty, in this training or in what it grew from, it is weaker than the weakest."""
+
+    def of(**strength: str) -> dict[str, Any]:
+        proof = {**PROOF, **strength}
+        return {"updates": [0, 1], "certificate": proof, "code": "a", "made": {}}
+
+    quick = of(strength="quick")
+    for silent in (of(), of(strength="")):
+        for stretches in ([silent, quick], [quick, silent, quick], [of(strength="")]):
+            assert weakest(stretches) == {**PROOF, "strength": ""}
+        grown = ancestor({"certificate": weakest([silent]), "lineage": {"stretches": [silent]}}, "0")
+        assert weakest([quick], grown) == {**PROOF, "strength": ""}
+        # What it grew from says more of itself than its stretches do.
+        grown = {**grown, "certificate": quick["certificate"]}
+        assert weakest([quick], grown) == {**PROOF, "strength": ""}
+    assert weakest([quick, of()]) == PROOF  # the newest states none
+
+
 def test_the_weakest_counts_wherever_it_stands() -> None:
     def one(proof: Any, code: str = "a") -> dict[str, Any]:
         return {"updates": [0, 1], "certificate": proof, "code": code, "made": {}}

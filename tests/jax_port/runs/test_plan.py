@@ -75,6 +75,32 @@ def test_no_two_agents_are_alike(agents: tuple[dict[str, Any], ...]) -> None:
         Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1(), agents)
 
 
+def test_a_run_that_has_begun_with_two_agents_alike_is_gone_on_with(tmp_path: Path) -> None:
+    """An earlier version let it begin; now its agents can't be given otherwise."""
+    data = TrainingData((Source("ES", "/a.csv"),))
+    plan = Plan(TrainSettings(), data, EnvConfig.phase1(), ({"seed": 5}, {"seed": 6}))
+    values = plan.to_dict()
+    values["agents"][1]["seed"] = 5
+    write_json(tmp_path / RUN, {"plan": values})
+    read = read_plan(tmp_path)
+    assert (read.agents, read.seeds) == (({"seed": 5}, {"seed": 5}), [5, 5])
+    assert read.to_dict() == values
+    with refuses():
+        replace(read, updates_per_call=2)
+
+
+def test_a_number_of_none_is_an_agents_own() -> None:
+    """Of those that may be left out: such an agent has none, whatever the settings say."""
+    settings = TrainSettings(target_kl=0.25, clip_range_vf=0.5)
+    agents = ({}, {"target_kl": None}, {"clip_range_vf": None}, {"target_kl": 0.125})
+    data = TrainingData((Source("ES", "/a.csv"),))
+    numbers = Plan(settings, data, EnvConfig.phase1(), agents).hyper()
+    np.testing.assert_array_equal(numbers.target_kl, np.float32([0.25, np.inf, 0.25, 0.125]))
+    np.testing.assert_array_equal(numbers.clip_range_vf, np.float32([0.5, 0.5, np.inf, 0.5]))
+    alike = ({"target_kl": None, "seed": 3}, {"seed": 3})
+    assert Plan(settings, data, EnvConfig.phase1(), alike).seeds == [3, 3]  # they are not the same
+
+
 def test_agents_that_differ_in_what_follows_a_schedule_alone_are_alike() -> None:
     """A schedule holds for all agents, whatever they say themselves."""
     settings, data = TrainSettings(), TrainingData((Source("ES", "/a.csv"),))
