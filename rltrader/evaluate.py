@@ -87,7 +87,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     played = [_play(path, bars, options) for path in policies]
     trials = options["trials"] or max(len(policies), *(trials_of(path) for path in policies))
     ratios = [sharpe(one.pnl) for one in played]
-    known = ratios if len(played) > 1 else ratios + sharpes_of(policies[0])
+    # A sweep's account has each policy that it judged, this one among them.
+    known = ratios if len(played) > 1 else sharpes_of(policies[0]) or ratios
     reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):

@@ -104,8 +104,8 @@ def _choices(place: str, setting: str, asked: list[Any]) -> BaseDistribution:
     if setting in ("pi", "vf") and any(isinstance(one, int) for one in asked):
         # The same text as an option is one network of several layers.
         raise InputError(
-            f"{place} is {toml(asked)}; give the sizes of each network in brackets of their own, such as "
-            "[[64, 128], [256]]"
+            f"{place} is {toml(asked)}; give the sizes of each network in brackets of their own, such "
+            "as [[64, 128], [256]]"
         )
     choices = [_choice(place, setting, one) for one in asked]
     if len(set(choices)) < len(choices):
