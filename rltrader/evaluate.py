@@ -231,7 +231,7 @@ def _show(values: dict[str, Any], out: Path) -> None:
             f"{one['rules']['name']}: passes {percent(one['passes'])} of the time, "
             f"95% interval {percent(low)} to {percent(high)}"
         )
-    console.print(f"page and tables: {out}")
+    console.print(f"page and tables: {out}", soft_wrap=True)
 
 
 def _show_comparison(values: dict[str, Any], out: Path) -> None:
@@ -253,7 +253,7 @@ def _show_comparison(values: dict[str, Any], out: Path) -> None:
     console.print(table)
     words = verdict(values)
     console.print(f"{words.headline} {words.reason}")
-    console.print(f"comparison: {out / 'comparison.html'}")
+    console.print(f"comparison: {out / 'comparison.html'}", soft_wrap=True)
 
 
 def _both_verdicts(seconds: dict[str, Any]) -> Table:
