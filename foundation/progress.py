@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from foundation.errors import printable
+
 EACH_TASK = "{task.description}"
 """As a bar's name: every task of it is shown by its own."""
 EVERY = 30.0
@@ -119,7 +121,7 @@ def progress_bar(
         transient: gone when it is done.
     """
     return ReportedProgress(
-        TextColumn(f"[bold]{task}"),
+        TextColumn(task, style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         *([TextColumn(unit, markup=False)] if unit else []),
@@ -148,10 +150,13 @@ def status(console: Console, text: str) -> Iterator[Callable[[str], None]]:
     def lines() -> list[str]:
         return [f"{shown[0]}, after {duration(round(time.monotonic() - began))}"]
 
-    with console.status(text) as spinner, Lines(console, lines):
+    with (
+        console.status(Text(printable(text))) as spinner,
+        Lines(console, lines),
+    ):  # a name of a file is no markup
 
         def update(what: str) -> None:
             shown[0] = what
-            spinner.update(what)
+            spinner.update(Text(printable(what)))
 
         yield update

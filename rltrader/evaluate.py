@@ -88,7 +88,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     tried = (trials_of(one.policy_path, one.policy.about) for one in played)
     trials = options["trials"] or max(len(policies), *tried)
     ratios = [sharpe(one.pnl) for one in played]
-    known = ratios if len(played) > 1 else ratios + sharpes_of(policies[0])
+    # A sweep's account has each policy that it judged, this one among them.
+    known = ratios if len(played) > 1 else sharpes_of(policies[0]) or ratios
     reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):
@@ -231,7 +232,7 @@ def _show(values: dict[str, Any], out: Path) -> None:
             f"{one['rules']['name']}: passes {percent(one['passes'])} of the time, "
             f"95% interval {percent(low)} to {percent(high)}"
         )
-    console.print(f"page and tables: {out}")
+    console.print(f"page and tables: {out}", soft_wrap=True)
 
 
 def _show_comparison(values: dict[str, Any], out: Path) -> None:
@@ -253,7 +254,7 @@ def _show_comparison(values: dict[str, Any], out: Path) -> None:
     console.print(table)
     words = verdict(values)
     console.print(f"{words.headline} {words.reason}")
-    console.print(f"comparison: {out / 'comparison.html'}")
+    console.print(f"comparison: {out / 'comparison.html'}", soft_wrap=True)
 
 
 def _both_verdicts(seconds: dict[str, Any]) -> Table:

@@ -203,4 +203,4 @@ def show(report: dict[str, Any], out: Path) -> None:
         console.print("every hop is the same", style="green")
     else:
         console.print(f"different: {report['first_divergence']}", style="red")
-    console.print(f"page: {out / PAGE}")
+    console.print(f"page: {out / PAGE}", soft_wrap=True)

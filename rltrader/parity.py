@@ -185,7 +185,8 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
     for command in values["made"]["settings"].get("again", ()):
         console.print(f"run it again: {command}", soft_wrap=True)
     colour = "green" if good else "red"
-    console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
+    verdict = f"verdict: {values['verdict']}   {out / 'report.html'}"
+    console.print(verdict, style=f"bold {colour}", soft_wrap=True)
 
 
 def failures(values: dict[str, Any]) -> list[str]:

@@ -238,7 +238,7 @@ def progress(console: Console, plan: Plan) -> Iterator[Callable[[int, list[dict[
     Yields what is to be told of the updates made and of the records since the last call.
     """
     columns = (
-        TextColumn("[bold]training"),
+        TextColumn("training", style="bold"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,9 +112,20 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     joined.write(out, values, result)
     # A walk that was gone on with may have judged other days, or counted other trials.
     write_text(out / CONFIG, asked)
+    _remove_others(out, len(windows))
     verdict = joined.verdict(values)
     say(f"{verdict.sign} {verdict.headline} {verdict.reason}")
     say(f"page: {out / 'walk_forward.html'}")
+
+
+def _remove_others(out: Path, count: int) -> None:
+    """Remove the windows of an earlier walk of more: what is there is what was judged."""
+    for place in sorted(out.glob("window-*")):
+        number = place.name.removeprefix("window-")
+        own = number.isascii() and number.isdecimal() and place.name == f"window-{int(number)}"
+        if own and int(number) > count and (place / "run" / "run.json").is_file():
+            shutil.rmtree(place)
+            say(f"{place} is removed: it is of an earlier walk, of more windows than {count}")
 
 
 def _trained(

@@ -197,7 +197,7 @@ def run_all(console: Console, request: Request, fresh: bool) -> None:
     """Run the blocks that have not been run, or all of them, under one progress bar."""
     blocks = list(_blocks(request))
     columns = (
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -145,7 +145,7 @@ def main(out: Path, **options: int) -> None:
         trainer_settings=base.to_dict(),
         rows=tuple(rows),
     )
-    console.print(f"[dim]{write_report(out / 'it_learns.json', report)}[/]")
+    console.print(f"{write_report(out / 'it_learns.json', report)}", style="dim", markup=False)
 
 
 def learn(settings: TrainSettings, strength: float, options: dict[str, int]) -> LearningRow:

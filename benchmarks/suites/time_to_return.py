@@ -173,7 +173,7 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
     for seed in range(options["seeds"]):
         for name in names:
             rows.append(run_in_process(name, plan, seed))
-            console.print(f"[dim]{summary_line(rows[-1])}[/]")
+            console.print(f"{summary_line(rows[-1])}", style="dim", markup=False)
     report = ReturnReport(
         schema=SCHEMA,
         machine_info=machine_info(),

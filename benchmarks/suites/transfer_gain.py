@@ -159,7 +159,7 @@ def main(out: Path, **options: int) -> None:
     console = wide_console()
     report = measure(options)
     show(report, console)
-    console.print(f"[dim]{write_report(out / 'transfer_gain.json', report)}[/]")
+    console.print(f"{write_report(out / 'transfer_gain.json', report)}", style="dim", markup=False)
 
 
 def measure(options: dict[str, int]) -> TransferReport:

@@ -222,7 +222,7 @@ def nightly(
             control = pass_control(sandbox).outputs
         except ControlFailed as error:
             bar.stop()
-            console.print(f"[bold red]{error}[/]")
+            console.print(str(error), style="bold red", markup=False)
             raise SystemExit(1) from None
         bar.update(task, total=len(drawn))
         fates: list[Fate] = []
@@ -237,7 +237,7 @@ def nightly(
     fates.sort(key=lambda fate: (fate.file, fate.line, fate.operator))
     write_json(out / "nightly.json", to_dict(fates, len(every), time.perf_counter() - began))
     show(console, fates, len(every))
-    console.print(f"[dim]{out / 'nightly.json'}[/]")
+    console.print(f"{out / 'nightly.json'}", style="dim", markup=False)
 
 
 def to_dict(fates: Sequence[Fate], possible: int, seconds: float) -> dict[str, Any]:

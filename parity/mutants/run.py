@@ -253,11 +253,11 @@ def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
                     chosen, jobs, Path(folder), lambda text: bar.update(task, advance=1, done=text)
                 )
         except ControlFailed as error:
-            console.print(f"[bold red]{error}[/]")
+            console.print(str(error), style="bold red", markup=False)
             raise SystemExit(1) from None
     write_json(out / "mutation.json", session.to_dict())
     show(console, session)
-    console.print(f"[dim]{out / 'mutation.json'}[/]")
+    console.print(f"{out / 'mutation.json'}", style="dim", markup=False)
     if not session.passed:
         raise SystemExit(1)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from foundation.command_line.numbers import Number
@@ -86,5 +85,5 @@ def show_table(console: Console, table: AdviceTable) -> None:
             rows["latency"] = f"median {latency['median']:.0f} ms, 95% {latency['p95']:.0f} ms"
     made = Table(show_header=False, box=None)
     for name, value in rows.items():
-        made.add_row(name, escape(value))
+        made.add_row(name, value)
     console.print(made)

@@ -13,6 +13,7 @@ from optuna.trial import Trial
 from rich.console import Console
 
 from foundation.errors import InputError
+from foundation.json_reading import Artifact, Count, Struct, read_json
 from foundation.lock import folder_lock
 from foundation.signals import stop_on_signal
 from jax_port.evaluation.validation import Score, Split, Validation
@@ -20,7 +21,7 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER as CHECKPOINTS
 from jax_port.runs.plan import Plan, read_plan
-from jax_port.runs.policies import refuse_ended
+from jax_port.runs.policies import FINISHED, refuse_ended
 from jax_port.runs.run_file import RUN, shown_proof
 from jax_port.runs.runner import Programs
 from rltrader.options.bars import BarOptions
@@ -28,6 +29,12 @@ from rltrader.options.run_toml import texts_of
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.sweep.attempts import ORIGIN, Lease
 from rltrader.train import answering, progress
+
+FINISHED_FILE = Artifact("account of a finished run", "remove the trial's folder")
+
+
+class _Finished(Struct):
+    updates: Count
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,8 @@ class Judge:
 def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple[float, bool]:
     """Train one trial to its end, or until it is hopeless; return its value, and whether it was pruned.
 
-    Where an earlier attempt left a checkpoint that can be reached, it goes on from there.
+    Where an earlier attempt left a checkpoint that can be reached, it goes on from there. One whose
+    worker died after the training's end, and before that was recorded, is judged and not trained on.
 
     Raises:
         InputError: the settings do not go together, or the training diverged.
@@ -125,33 +133,54 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
     began = time.perf_counter()
     with Lease(trial, lease) as held:
         folder, plan, begun = _place(task, trial, task.plan(trial.params))
-        quiet = Console(quiet=True)  # said once, where the sweep begins
-        proof = prove(plan, {**task.options, **_as_before(folder, begun)}, quiet)
-        plan = plan if begun else replace(plan, certificate=proof)
         judge = Judge(task, trial, plan.settings.num_updates)
-        with progress(console, plan) as tell, stop_on_signal() as stopped:
-            finished = runs.run(
-                plan,
-                folder,
-                answering(stopped, tell),
-                lambda: stopped() or held.lost,
-                enough=lambda: judge.pruned,
-                watch=judge,
-                begin=not begun,
-                texts={} if begun else texts_of(plan),
-                certificate=proof,
-                programs=task.programs,
-                loggers=task.options["loggers"],
-            )
+        ended = _updates_at_end(folder) if begun else None
+        if ended is None:
+            _train(task, plan, folder, begun, judge, held, console)
+        else:
+            judge.pruned = ended < judge.total
         if held.lost:
             raise LostError
-        if not finished:
-            raise Stopped(stopped.exit_code)
         if not judge.scores:  # an earlier attempt was cut off after its last update
             judge.scores = _final_scores(task, folder, len(plan.agents))
         _note(trial, task, judge, folder, time.perf_counter() - began)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return task.value(judge.scores), judge.pruned
+
+
+def _train(
+    task: Task, plan: Plan, folder: Path, begun: bool, judge: Judge, held: Lease, console: Console
+) -> None:
+    """Train a trial to its end, or until it is hopeless or another worker's.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    quiet = Console(quiet=True)  # said once, where the sweep begins
+    proof = prove(plan, {**task.options, **_as_before(folder, begun)}, quiet)
+    plan = plan if begun else replace(plan, certificate=proof)
+    with progress(console, plan) as tell, stop_on_signal() as stopped:
+        finished = runs.run(
+            plan,
+            folder,
+            answering(stopped, tell),
+            lambda: stopped() or held.lost,
+            enough=lambda: judge.pruned,
+            watch=judge,
+            begin=not begun,
+            texts={} if begun else texts_of(plan),
+            certificate=proof,
+            programs=task.programs,
+            loggers=task.options["loggers"],
+        )
+    if not finished and not held.lost:
+        raise Stopped(stopped.exit_code)
+
+
+def _updates_at_end(folder: Path) -> int | None:
+    """Return after how many updates a trial's training ended; None where it has not."""
+    file = folder / FINISHED
+    return read_json(file, _Finished, FINISHED_FILE).updates if file.exists() else None
 
 
 def _place(task: Task, trial: Trial, plan: Plan) -> tuple[Path, Plan, bool]:

@@ -139,9 +139,10 @@ def show(rows: Sequence[Row], objective: str, folder: Path, console: Console) ->
         )
     console.print(table)
     if len(rows) > SHOWN:
-        console.print(f"{len(rows) - SHOWN} more in {folder / TABLE}")
+        console.print(f"{len(rows) - SHOWN} more in {folder / TABLE}", soft_wrap=True)
     what = "PnL of an episode" if objective == "pnl" else "Sharpe ratio of a day"
-    console.print(f"ranked by the {what} on the days left out of training; all of it: {folder / TABLE}")
+    ranked_by = f"ranked by the {what} on the days left out of training"
+    console.print(f"{ranked_by}; all of it: {folder / TABLE}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:

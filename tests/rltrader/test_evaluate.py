@@ -220,11 +220,22 @@ def test_what_a_sweep_tried_counts_for_its_policy_and_policies_of_one_call_for_e
     made = played.result.episodes.query("daily").eval("pnl + open_pnl")
     own = pytest.approx(made.mean() / made.std(ddof=1))
     if alone:
-        assert sharpes == [own, 0.5, -0.25]
+        assert sharpes == [0.5, -0.25]  # its own is one of them
     else:
         assert sharpes[0] == own
         assert len(sharpes) == 2
         assert sharpes[1] != own
+
+
+def test_without_a_sweep_the_one_ratio_that_is_known_is_its_own(
+    run: Run, market: PreparedMarket, tmp_path: Path
+) -> None:
+    save_policy(tmp_path / "p.safetensors", make_policy(market, CONFIG, seed=1))
+    with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
+        run(tmp_path / "p.safetensors", "--from", "2025-01-03")
+    played, _, trials, sharpes = finish.call_args.args
+    made = played.result.episodes.query("daily").eval("pnl + open_pnl")
+    assert (trials, sharpes) == (1, [pytest.approx(made.mean() / made.std(ddof=1))])
 
 
 def test_a_policy_of_other_ticks_is_refused(run: Run, market: PreparedMarket, tmp_path: Path) -> None:

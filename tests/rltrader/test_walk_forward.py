@@ -262,6 +262,29 @@ def test_its_own_file_says_what_its_numbers_were_asked_with(
     assert tomllib.loads((out / "walk_forward.toml").read_text()) == text
 
 
+def test_windows_of_an_earlier_walk_of_more_go_and_nothing_else(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rltrader.walk_forward._trained", lambda *given: tmp_path)
+    monkeypatch.setattr("rltrader.walk_forward._judged", lambda *given: given[1])
+    monkeypatch.setattr(joined, "judge", lambda *given: given[:2])
+    monkeypatch.setattr(joined, "to_values", lambda *_: {})
+    monkeypatch.setattr(joined, "write", lambda *_: None)
+    monkeypatch.setattr(joined, "verdict", lambda _: Verdict("good", "a", "b"))
+    for name in ("window-1", "window-2", "window-3", "window-12", "window-03", "window-x", "other-3"):
+        write_json(tmp_path / "out" / name / "run" / RUN, {})
+    (tmp_path / "out" / "window-4").mkdir()  # no walk's
+    result = run(bars, tmp_path / "out")
+    assert result.exit_code == 0, result.exception
+    left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert left == {"window-1", "window-2", "window-4", "window-03", "window-x", "other-3"}
+    told = [line for line in result.output.splitlines() if "removed" in line]
+    assert told == [
+        f"{tmp_path / 'out' / name} is removed: it is of an earlier walk, of more windows than 2"
+        for name in ("window-12", "window-3")
+    ]
+
+
 def test_a_window_is_judged_on_its_own_days_alone_and_by_all_that_was_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

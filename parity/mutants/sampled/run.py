@@ -93,7 +93,7 @@ def command(
     if changed is not None:
         files = tuple(changed_modules(PACKAGES_ROOT, changed, proof))
         if not files:
-            Console().print(f"no file that is mutated differs from {changed}")
+            Console().print(f"no file that is mutated differs from {changed}", markup=False)
             return
     chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof), number, of)
     out.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _judge(
         try:
             pass_control(sandbox)
         except ControlFailed as error:
-            console.print(f"[bold red]{error}[/]")
+            console.print(str(error), style="bold red", markup=False)
             raise SystemExit(1) from None
         with warm(tests_environment(sandbox.folder, sandbox.compiled), sandbox.folder) as pytest:
             judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest, tests_first)

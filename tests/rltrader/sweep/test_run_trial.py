@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from foundation.files import write_json
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.validation import Score, Split, Validation
 from jax_port.ppo.policy import save_policy
@@ -144,6 +145,44 @@ def test_a_trial_that_was_begun_without_a_proof_asks_for_none_again(task: Task, 
     runs.start(plan, tmp_path / "trials" / "0003")
     again, name, more = begun(task, 4, PROOFS, origin=3)
     assert (again, name, more["certificate"]) == (plan, "0003", UNGATED)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize(("before_end", "pruned"), [(1, True), (0, False)])
+def test_a_trial_that_ended_before_its_worker_died_is_judged_and_not_trained_on(
+    before_end: int, pruned: bool, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut short it is still cut short, and is not one that was trained to its end."""
+    task = replace(task, folder=tmp_path, options={**task.options, "seeds": 2})
+    plan = replace(task.plan({"learning_rate": 0.125}), certificate=UNGATED)
+    folder = tmp_path / "trials" / "0003"
+    runs.start(plan, folder)
+    policies = _policies(2)
+    for number, policy in enumerate(policies):
+        save_policy(folder / f"policy-{number}.safetensors", policy)
+    updates = plan.settings.num_updates - before_end
+    write_json(folder / "finished.json", {"updates": updates, "policies": 2})
+    (folder / "checkpoints").mkdir()
+    monkeypatch.setattr(runs, "run", stop)
+    noted: dict[str, Any] = {}
+    trial: Any = SimpleNamespace(
+        number=4,
+        params={"learning_rate": 0.125},
+        user_attrs={"origin": 3},
+        set_user_attr=noted.__setitem__,
+    )
+    found = run_trial.run_trial(task, trial, 9.0, Console(quiet=True))
+    alone = [task.validation.score(policy) for policy in policies]
+    assert found == (task.value(alone), pruned)
+    assert noted.pop("seconds") >= 0
+    assert noted == {
+        "pnl": [round(one.pnl, 6) for one in alone],
+        "sharpes": [round(one.sharpe_day, 9) for one in alone],
+        "days": alone[0].days,
+        "folder": "trials/0003",
+        "parity": UNGATED,
+    }
+    assert not (folder / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(
