@@ -48,7 +48,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class _File(msgspec.Struct):
-    contract: dict[str, _Row]
+    contract: dict[str, Any]
 
 
 def register_contracts(path: Path) -> tuple[Contract, ...]:
@@ -59,7 +59,7 @@ def register_contracts(path: Path) -> tuple[Contract, ...]:
     Raises:
         InputError: the file cannot be read, a value is missing or not valid, or a symbol is built in.
     """
-    return _register(path, read_toml(path, _File, FILE).contract)
+    return _register(path, _rows(path, read_toml(path, _File, FILE).contract))
 
 
 def register_table(path: Path, table: Mapping[str, Any]) -> tuple[Contract, ...]:
@@ -73,7 +73,7 @@ def register_table(path: Path, table: Mapping[str, Any]) -> tuple[Contract, ...]
         InputError: as for :func:`register_contracts`, or a symbol was read from another file with other
             numbers.
     """
-    rows = convert_toml(dict(table), dict[str, _Row], FILE, where=path)
+    rows = _rows(path, table)
     for symbol, row in rows.items():
         before, made = _files.get(symbol), _contract(path, symbol, row)
         if before is not None and before != path and get_contract(symbol) != made:
@@ -82,6 +82,14 @@ def register_table(path: Path, table: Mapping[str, Any]) -> tuple[Contract, ...]
                 "or give the other contract a symbol of its own"
             )
     return _register(path, rows)
+
+
+def _rows(path: Path, table: Mapping[str, Any]) -> dict[str, _Row]:
+    """Return the tables of a file by their symbols; one that is damaged is named."""
+    return {
+        symbol: convert_toml(values, _Row, FILE, where=f"{path}: [contract.{symbol}]")
+        for symbol, values in table.items()
+    }
 
 
 def _register(path: Path, rows: Mapping[str, _Row]) -> tuple[Contract, ...]:

@@ -104,7 +104,7 @@ def _show_float(value: float) -> str:
     if math.isinf(value):
         return _signed("∞", value < 0)
     size = abs(value)
-    if size < 1e15 and float(value).is_integer():
+    if size < 1e16 and float(value).is_integer():  # from there on the shortest form is a power
         return _signed(f"{int(size):,}", value < 0)
     with np.errstate(over="ignore"):
         narrow = np.float32(size)

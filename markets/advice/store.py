@@ -199,8 +199,9 @@ class AdviceStore:
         """Write ``advice.parquet`` from all journals and return it; half a line is passed over."""
         results = {row: result for state in self.states() for row, result in state.results.items()}
         ordered = [results[row] for row in sorted(results)]
-        if ordered and ordered[-1].row >= len(self.timestamps_ns):
-            raise JOURNAL.damaged(self.folder / RANGES, f"no bar {ordered[-1].row}")
+        for result in (*ordered[:1], *ordered[-1:]):
+            if not 0 <= result.row < len(self.timestamps_ns):
+                raise JOURNAL.damaged(self.folder / RANGES, f"no bar {result.row}")
         values = {
             name: [getattr(result, name) for result in ordered] for name in COLUMNS if name != "time"
         }

@@ -86,6 +86,7 @@ def test_a_contract_without_costs_says_so_and_is_read_again(tmp_path: Path) -> N
         CRUDE.replace("CL", "cl"),
         CRUDE.replace("CL", "ES"),
         "[contract.CL\n",
+        "[contract]\nCL = 3",
     ],
     ids=[
         "empty",
@@ -98,6 +99,7 @@ def test_a_contract_without_costs_says_so_and_is_read_again(tmp_path: Path) -> N
         "lower case",
         "built in",
         "no TOML",
+        "no table",
     ],
 )
 def test_a_file_that_is_not_right_is_refused_whole(tmp_path: Path, text: str) -> None:

@@ -40,6 +40,25 @@ def test_names_stand_beside_their_bars() -> None:
     assert axes.get_ylim() == (values[-1] + values[0], 0)
 
 
+@pytest.mark.parametrize("draw", [beside, above])
+def test_lengths_are_told_from_nothing_unless_a_scale_says_otherwise(draw: Callable[..., Any]) -> None:
+    plain = Scale("steps per second", SCALE.words, log=False)
+    for scale, low, high in (
+        (plain, 0.0, 210.0),
+        (Scale("share", SCALE.words, log=False, limits=(5.0, 400.0)), 5.0, 400.0),
+        (SCALE, 1.0, 230.0),
+    ):
+        (axes,) = draw(BARS, scale).axes
+        assert axes.get_xlim() == pytest.approx((low, high))
+        (first, second) = [bar for bar in axes.patches if bar.get_width() > 0]
+        assert [bar.get_x() for bar in (first, second)] == pytest.approx([low, low])
+        assert [bar.get_x() + bar.get_width() for bar in (first, second)] == pytest.approx(
+            [10.0, 200.0]
+        )
+    (axes,) = draw(BARS[2:], plain).axes
+    assert axes.get_xlim() == pytest.approx((0.0, 1.05))
+
+
 LONG = "a name that is as long as the names of trainers with all their settings are, 8 workers"
 
 

@@ -117,3 +117,33 @@ def test_nothing_is_a_number_too() -> None:
     known = form.dollars(0.0), form.percent(0.0), form.number(0), form.number(0.0)
     assert known == ("$0.00", "0.0%", "0", "0.00")
     assert {form.dollars(None), form.percent(None), form.number(None)} == {form.DASH}
+
+
+def test_units_begin_at_themselves() -> None:
+    assert [form.short(x) for x in (9_999, 10_000, 999_500, 1e9)] == ["9,999", "10k", "1M", "1bn"]
+    assert [form.short_rate(x) for x in (999.5, 1e3, 1e6, 1e9, 1e12)] == ["1k", "1k", "1M", "1G", "1T"]
+    sizes = (0, 1023, 2**10, 2**20, 2**30)
+    assert [form.byte_size(x) for x in sizes] == ["0 B", "1023 B", "1 KiB", "1 MiB", "1 GiB"]
+    times = (0, 0.0123, 59, 60, 3600)
+    assert [form.duration(x) for x in times] == ["0 s", "0.0123 s", "59 s", "1 min", "1 h"]
+    axis = (999_999, 1e6, -1e6, 0)
+    assert [form.dollars_short(x) for x in axis] == ["$999,999", "$1M", "−$1M", "$0"]
+    assert [form.percent_figures(x) for x in (0.1, 0.0999, 0.0)] == ["10%", "10%", "0%"]
+
+
+def test_zero_one_and_a_thousand() -> None:
+    assert [form.count(x, "day") for x in (0, 1, 2)] == ["0 days", "1 day", "2 days"]
+    assert [form.show(x) for x in (0, 0.0, False, 1000.5, 1000, -999.25, 1e16, 1e-5)] == [
+        "0", "0", "no", "1,000.5", "1,000", "−999.25", "1e16", "1e−5",
+    ]  # fmt: skip
+    assert form.show(1e15) == "1,000,000,000,000,000"
+    assert [form.difference(x) for x in (1_234_567.0, -1_000_000.0, 1e15)] == [
+        "+1,234,567", "−1,000,000", "+1e15",
+    ]  # fmt: skip
+
+
+def test_what_rounds_to_nothing_has_no_sign_and_what_does_not_has_one() -> None:
+    assert [form.percent(x) for x in (-0.0004, -0.004, -0.0006)] == ["0.0%", "−0.4%", "−0.1%"]
+    assert [form.change(x) for x in (0.0004, 0.0006, -0.0004)] == ["0.000", "+0.001", "0.000"]
+    assert [form.dollars(x) for x in (-0.0049, -0.006, 0.006)] == ["$0.00", "−$0.01", "$0.01"]
+    assert [form.number(x, 1) for x in (-0.04, -0.06, -1234)] == ["0.0", "−0.1", "−1,234"]

@@ -102,6 +102,14 @@ def test_strings_are_escaped(tmp_path: Path) -> None:
     assert page.count("&lt;i&gt;&amp;") == 4
 
 
+def test_what_a_figure_shows_is_escaped_and_lines_stay_lines(tmp_path: Path) -> None:
+    scale = Scale("steps", lambda value: f"{value:g}")
+    drawn = str(draw_bars("bars", 'of "ES" & <b>', BARS[:1], scale))
+    assert drawn.count('aria-label="of &#34;ES&#34; &amp; &lt;b&gt;"') == 2
+    page = made("first\nsecond\x07", tmp_path)
+    assert page.count("first\nsecond\\x07") == 4
+
+
 def test_control_characters_and_what_turns_text_round_are_shown_escaped(tmp_path: Path) -> None:
     page = made("a\x1b[31m\u202eb", tmp_path)
     assert "\x1b" not in page

@@ -71,6 +71,16 @@ def test_a_damaged_line_is_refused(store: AdviceStore) -> None:
         store.collect()
 
 
+@pytest.mark.parametrize("beyond", [False, True])
+def test_an_answer_about_a_bar_that_is_not_there_is_refused(store: AdviceStore, beyond: bool) -> None:
+    """Before the first bar as after the last, which a count from the end would be."""
+    with store.claim(200) as journal:
+        assert journal is not None
+        journal.write([good(len(store.timestamps_ns) if beyond else -1), good(201)])
+    with refuses():
+        store.collect()
+
+
 def test_a_failed_request_is_asked_again_and_an_answer_is_not(store: AdviceStore) -> None:
     with store.claim(200) as journal:
         assert journal is not None

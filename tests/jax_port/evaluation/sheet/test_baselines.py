@@ -15,7 +15,13 @@ from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account, cents, daily
-from jax_port.evaluation.sheet.baselines import CoinActor, entry_rate, play_baselines, summary
+from jax_port.evaluation.sheet.baselines import (
+    Baseline,
+    CoinActor,
+    entry_rate,
+    play_baselines,
+    summary,
+)
 from tests.jax_port.evaluation.conftest import Week
 from tests.jax_port.made_policy import one_action_policy
 
@@ -113,3 +119,37 @@ def test_a_random_trader_tosses_other_coins_every_day_and_every_minute(week: Wee
     assert (wanted == wanted_by(2)).mean() < 0.5  # nor are they another trader's
     assert (wanted == wanted_by(1)).all()
     assert [(wanted == action).mean() for action in (BUY, SELL)] == pytest.approx([0.3, 0.3], abs=0.08)
+
+
+def test_summary_by_hand() -> None:
+    """Of three random traders of whom one never traded, and has no ratio."""
+
+    def made(name: str, pnl: list[int], trades: int, fall: int) -> Baseline:
+        return Baseline(name, np.array(pnl, np.int64), trades, fall)
+
+    found = summary(
+        [
+            made("always short", [-500, 100], 3, 700),
+            made("random", [300, 100], 5, 150),
+            made("random", [-250, 50], 8, 425),
+            made("random", [0, 0], 0, 0),
+        ],
+        100,
+    )
+    assert found == {
+        "always short": {
+            "pnl": -4.0, "sharpe_day": pytest.approx(-200 / np.std([-500, 100], ddof=1)),
+            "max_drawdown": 7.0, "trades": 3,
+        },
+        "random": {
+            "traders": 3, "pnl": pytest.approx(2 / 3), "low": -2.0, "high": 4.0,
+            "sharpe_day": pytest.approx(
+                np.mean([200 / np.std([300, 100], ddof=1), -100 / np.std([-250, 50], ddof=1)])
+            ),
+            "max_drawdown": pytest.approx(5.75 / 3), "trades": pytest.approx(13 / 3), "beaten": 2,
+        },
+    }  # fmt: skip
+    alone = summary([made("random", [0, 0], 0, 0)], 0)["random"]
+    assert np.isnan(alone["sharpe_day"])
+    assert (alone["pnl"], alone["low"], alone["high"], alone["beaten"]) == (0.0, 0.0, 0.0, 0)
+    assert summary([], 5) == {}

@@ -153,6 +153,38 @@ def test_no_trade() -> None:
         assert math.isnan(found[name]), name
 
 
+def test_three_trades_of_one_month() -> None:
+    """A month alone has no spread; who is as high as before has recovered, and may fall again."""
+    rows = [
+        ("2025-01-30 10:00", "2025-01-30 10:10", 10, 100.0),
+        ("2025-01-30 10:30", "2025-01-30 10:50", 20, -60.0),
+        ("2025-01-30 11:00", "2025-01-30 11:05", 5, 60.0),
+    ]
+    found = statistics(table(rows), reach(3), 500, 3)
+    names = ("sharpe_ratio", "sortino_ratio")
+    assert all(math.isnan(found[name]) for name in names)
+    assert found["r_squared"] == pytest.approx(0.0)  # 100, 40, 100 lie on no line
+    assert found["max_time_to_recover"] == 55.0
+    again = [*rows, ("2025-01-30 11:30", "2025-01-30 11:50", 20, -10.0)]
+    found = statistics(table(again), reach(4), 500, 3)
+    assert found["max_time_to_recover"] == 55.0  # and not from 10:10 to 11:50
+    assert (found["profit_per_month"], found["average_trades_per_day"]) == (90.0, 4 / 3)
+    losing = statistics(table(rows[1:2]), reach(1), 500, 1)
+    assert all(math.isnan(losing[name]) for name in (*names, "longest_flat_period", "r_squared"))
+
+
+def test_a_trade_is_of_the_month_in_which_it_ended() -> None:
+    rows = [
+        ("2025-01-30 10:00", "2025-01-30 10:10", 10, 100.0),
+        ("2025-01-31 16:50", "2025-02-03 09:40", 19, -40.0),
+    ]
+    found = statistics(table(rows), reach(2), 500, 2)
+    months = np.array([100.0, -40.0])
+    assert found["profit_per_month"] == 30.0
+    assert found["sharpe_ratio"] == pytest.approx(30 / months.std(ddof=1))
+    assert found["sortino_ratio"] == pytest.approx(30 / math.sqrt(40**2 / 2))
+
+
 def test_longest_run() -> None:
     assert longest_run(np.array([False, True, True, False, True])) == 2
     assert longest_run(np.array([True, True, True])) == 3
