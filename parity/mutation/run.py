@@ -94,7 +94,7 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         )
     out.mkdir(parents=True, exist_ok=True)
     run = _digest(wanted, sources)
-    before = _known(out / LINES, run)
+    kept = _known(out / LINES, run)
     tell = progress or (lambda what, done, of: None)
     tell("verifying the unchanged port", 0, wanted.count)
     with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
@@ -103,10 +103,11 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         entered = trials.control(list(sources.paths.values()))
         running = [one for one in allowed if not _is_never_run(one, sources, entered, shared)]
         drawn = _sample(sources, running, wanted)
-        known = {key_of(line): line for line in before}
+        known = {key_of(line): line for line in kept}
         before = [known[key_of(one)] for one in drawn if key_of(one) in known]
         waiting = [one for one in drawn if key_of(one) not in known]
-        made = _judge_all(trials, sources, waiting, wanted.jobs, run, out / LINES, before, tell)
+        with adding_lines(out / LINES, kept) as add:
+            made = _judge_all(trials, sources, waiting, wanted.jobs, run, add, len(before), tell)
     report = {
         "format": 1,
         "pair": pair.name,
@@ -171,31 +172,30 @@ def _judge_all(
     waiting: Sequence[Change],
     jobs: int,
     run: str,
-    path: Path,
-    before: Sequence[Mapping[str, Any]],
+    add: Callable[[Mapping[str, Any]], None],
+    before: int,
     tell: Progress,
 ) -> list[dict[str, Any]]:
-    """Judge changes, some at a time, each written down at once."""
+    """Judge changes, some at a time, each written down at once, after so many of before."""
     made: list[dict[str, Any]] = []
-    with adding_lines(path, before) as add:
 
-        def judge(number: int, change: Change) -> Fate:
-            return trials.judge(change.file, change, sources.bytes[change.file], number)
+    def judge(number: int, change: Change) -> Fate:
+        return trials.judge(change.file, change, sources.bytes[change.file], number)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(judge, n, change): change for n, change in enumerate(waiting)}
-            try:
-                for future in as_completed(futures):
-                    change, fate = futures[future], future.result()
-                    where = {"path": _shown(sources.paths[change.file]), "run": run}
-                    line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
-                    add(line)
-                    made.append(line)
-                    done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
-                    tell(done, len(before) + len(made), len(before) + len(waiting))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(judge, n, change): change for n, change in enumerate(waiting)}
+        try:
+            for future in as_completed(futures):
+                change, fate = futures[future], future.result()
+                where = {"path": _shown(sources.paths[change.file]), "run": run}
+                line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
+                add(line)
+                made.append(line)
+                done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
+                tell(done, before + len(made), before + len(waiting))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return made
 
 
