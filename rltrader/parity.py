@@ -181,7 +181,8 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
         console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for divergence in values["divergences"]:
         console.print(show_finding(divergence, len(values["worlds"])), style="yellow")
-        console.print(divergence["command"], soft_wrap=True)
+        if divergence["command"]:
+            console.print(divergence["command"], soft_wrap=True)
     for command in values["made"]["settings"].get("again", ()):
         console.print(f"run it again: {command}", soft_wrap=True)
     colour = "green" if good else "red"
@@ -204,7 +205,8 @@ def show_finding(found: dict[str, Any], worlds: int) -> str:
     """Return what a finding is of and where it was seen, before the command that shows it again."""
     seen = found["seen"]
     where = f"{len(seen['worlds'])} of {worlds} data sets, by {' and '.join(seen['checks'])}"
-    return f"{found['looks_like']}: {', '.join(seen['fields'])}; seen in {where}; the smallest case:"
+    smallest = "the smallest case:" if found["command"] else "no single case shows it, an episode does"
+    return f"{found['looks_like']}: {', '.join(seen['fields'])}; seen in {where}; {smallest}"
 
 
 def _why(check: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ class Divergence:
         corner: policy, or the boundary the case aims at.
         differences: all fields that differ in the shortest case.
         moment: what the pair tells of that moment (the bar, the date).
-        command: a command line that reproduces it.
+        command: a command line that reproduces it; "" where no single case shows it.
     """
 
     check: str
@@ -180,8 +180,9 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
     assert state is not None
     case = Case(world, state, actions[-1])
     differing: list[FieldDifference] = []
+    command = ""
     if diverges(pair, [case])[0]:
-        actions, differing = [case.action], differences(pair, case)
+        actions, differing, command = [case.action], differences(pair, case), pair.command(case)
     else:
         state = None
     return Divergence(
@@ -196,7 +197,7 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
         corner=recording.labels[lane],
         differences=differing,
         moment=pair.describe(world, case.state),
-        command=pair.command(case),
+        command=command,
     )
 
 

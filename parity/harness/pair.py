@@ -133,3 +133,5 @@ class Pair:
         for name, rule in self.rules.items():
             if not isinstance(rule, Rule):
                 raise InputError(f"{self.name}: {name} has {rule!r}; give exact(), close() or angle()")
+        for one, other in ((self.reference, self.port), (self.port, self.reference)):
+            one.partner = other

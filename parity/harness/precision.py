@@ -11,7 +11,7 @@ from foundation.errors import InputError
 from parity.engine.jaxprs import equations
 from parity.harness.cases import Cases
 from parity.harness.sides.functional import FunctionalSide
-from parity.harness.sides.side import Side, action_tree
+from parity.harness.sides.side import Side
 from parity.harness.trees import Fields, equal, rows_of, take
 
 PROBED = 64
@@ -80,7 +80,7 @@ def _widened(side: FunctionalSide, cases: Cases) -> int:
         key = jax.random.PRNGKey(0)
         state = program.reset(key)[1]
         state = side.placed(state, {name: value[0] for name, value in fields.items()})
-        action = side.convert_action(jax.tree.map(lambda leaf: leaf, action_tree(ready, 0)))
+        action = side.convert_action(jax.tree.map(lambda leaf: leaf, side.nested(ready, 0)))
         jaxpr = jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
             state, action
         )

@@ -126,3 +126,14 @@ def describe_space(space: Any, prefix: str) -> Space:
         count = 2 if shape else int(np.asarray(space.n))
         return {prefix: Leaf("discrete", shape, dtype, first, first + count - 1)}
     raise InputError(f"the {prefix} space is of type {type(space).__name__}, which is not understood")
+
+
+def nest_of(space: Any, prefix: str) -> Any:
+    """Return how a space nests its parts: mappings and tuples, and of each array the name that
+    :func:`describe_space` gives it."""
+    inner = getattr(space, "spaces", None)
+    if isinstance(inner, dict):
+        return {name: nest_of(part, f"{prefix}.{name}") for name, part in inner.items()}
+    if isinstance(inner, tuple | list):
+        return tuple(nest_of(part, f"{prefix}.{number}") for number, part in enumerate(inner))
+    return prefix

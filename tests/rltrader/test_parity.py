@@ -213,9 +213,13 @@ def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command
     ]
     assert failures({"checks": checks[2:3]}) == []
     seen = {"fields": ["balance"], "worlds": ["ES", "NQ"], "checks": ["replay", "generated"]}
-    assert show_finding({"looks_like": "logic", "seen": seen}, 12) == (
-        "logic: balance; seen in 2 of 12 data sets, by replay and generated; the smallest case:"
-    )
+    begins = "logic: balance; seen in 2 of 12 data sets, by replay and generated; "
+    for command, ends in (
+        ("rltrader parity case", "the smallest case:"),
+        ("", "no single case shows it, an episode does"),
+    ):
+        found = {"looks_like": "logic", "seen": seen, "command": command}
+        assert show_finding(found, 12) == begins + ends
 
 
 @pytest.mark.parametrize("name", ["run1", "run2", "phase1", "phase2"])

@@ -20,7 +20,6 @@ from parity.harness.contract.forms import FORM_ULPS, apart_words, form_distance
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.functional import FunctionalSide
-from parity.harness.sides.side import action_tree
 from parity.harness.trees import Fields
 
 QUESTION = "one device against many"
@@ -104,7 +103,7 @@ def step_on_devices(side: FunctionalSide, given: Fields, devices: int) -> Fields
     fields = {name[6:]: value for name, value in given.items() if name.startswith("state ")}
     actions = {name[7:]: value for name, value in given.items() if name.startswith("action ")}
     seeds = np.arange(len(next(iter(given.values()))), dtype=np.uint32)
-    inputs = jax.device_put((fields, action_tree(actions, slice(None)), seeds), shared)
+    inputs = jax.device_put((fields, side.nested(actions, slice(None)), seeds), shared)
     return side.steps_of(jax.tree.map(np.asarray, side.functions(False).transition(*inputs))).fields
 
 

@@ -24,7 +24,7 @@ from parity.harness.modes.replayed_draws import Given, replaying
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide, Watch
-from parity.harness.sides.side import OUTCOME, action_tree, outcome_of
+from parity.harness.sides.side import OUTCOME, outcome_of
 from parity.harness.trees import Array, Fields, cast, flatten, join
 
 RESET, STEP = "reset from the same draws", "step from the same draws"
@@ -181,7 +181,7 @@ def _handed(
             out = jax.jit(jax.vmap(reset))(numbers)
         else:
             fields, ready = port.inputs(judge.states(cases, True), cases.action, True)
-            out = jax.jit(jax.vmap(step))(numbers, fields, action_tree(ready, slice(None)))
+            out = jax.jit(jax.vmap(step))(numbers, fields, port.nested(ready, slice(None)))
     fields = {name: np.asarray(value) for name, value in out.items()}
     return last[-1], fields | outcome_of({name: fields[name] for name in OUTCOME if name in fields})
 

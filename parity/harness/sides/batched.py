@@ -15,14 +15,16 @@ from parity.harness.sides.restarting import Restarts, final_in, final_rows, rest
 from parity.harness.sides.side import (
     Lanes,
     Moments,
+    Side,
     Steps,
     action_tree,
     any_flag,
     join_moments,
     named,
+    nests_for,
     outcome_of,
 )
-from parity.harness.spaces import Space, describe_space
+from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
     Array,
     Fields,
@@ -67,6 +69,7 @@ class BatchedSide:
         language: what it is, in a word or two.
         sources: modules that its code lies in.
         batch: copies that are stepped in one call.
+        partner: the other side of the pair, whose action space counts where this one has none.
     """
 
     make: Callable[[int], Any]
@@ -86,6 +89,7 @@ class BatchedSide:
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
+    partner: Side | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("make", "read", "reset_all", "step_all"):
@@ -125,6 +129,10 @@ class BatchedSide:
             name: None if read is None else describe_space(read(self._env(False)), name)
             for name, read in readers.items()
         }
+
+    def nest(self) -> Any:
+        """Return how the action space nests its parts; None where there is none."""
+        return self.action_space and nest_of(self.action_space(self._env(False)), "action")
 
     def state_of(self, env: Any, copies: int) -> Fields:
         """Return the state of all copies as named arrays (copies, ...).
@@ -179,7 +187,8 @@ class BatchedSide:
         """Put the copies in N states and take one step in each."""
         env, parts = self._env(double), []
         actions = widened(actions) if double else actions
-        self.native(action_tree(take(actions, np.zeros(self.batch, int)), slice(None)))
+        nests = nests_for(actions, self, self.partner)
+        self.native(action_tree(take(actions, np.zeros(self.batch, int)), slice(None), *nests))
         for rows, size in _chunks(rows_of(actions), self.batch):
             self.reset_all(env, seeds[rows])  # clears what is remembered of ends; restarts draw anew
             self.put(env, take(state, rows), double)
@@ -191,9 +200,8 @@ class BatchedSide:
         copies = len(seeds)
         if self.reseed is not None:
             self.reseed(env, seeds)
-        seen, reward, terminated, truncated, info = self.step_all(
-            env, action_tree(actions, slice(None))
-        )
+        tree = action_tree(actions, slice(None), *nests_for(actions, self, self.partner))
+        seen, reward, terminated, truncated, info = self.step_all(env, tree)
         outcome = _with_rows(
             "step", {"reward": reward, "terminated": terminated, "truncated": truncated}, copies
         )
@@ -254,7 +262,7 @@ class BatchedSide:
             assert self.reseed is not None
             self.reseed(env, np.array([seed]))
 
-        return MutableSide(
+        single = MutableSide(
             make=lambda: self.make(1),
             read=lambda env: first(self.read(env)),
             reset_one=lambda env, seed: first(self.reset_all(env, np.array([seed]))),
@@ -263,7 +271,10 @@ class BatchedSide:
             reseed=None if self.reseed is None else reseed,
             make_double=None if wide is None else functools.partial(wide, 1),
             hands_out_final=self.restarts != "same step",
+            action_space=self.action_space,
         )
+        single.partner = self.partner
+        return single
 
 
 @dataclass

@@ -15,14 +15,16 @@ from parity.harness.sides.side import (
     OUTCOME,
     Lanes,
     Moments,
+    Side,
     Steps,
     action_tree,
     join_moments,
     join_steps,
     named,
+    nests_for,
     outcome_of,
 )
-from parity.harness.spaces import Space, describe_space
+from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
     Array,
     Fields,
@@ -84,6 +86,7 @@ class FunctionalSide:
         sources: modules that its code lies in.
         batch: rows that are stepped in one call.
         made: () -> the object whose methods the functions are, None if they are of none.
+        partner: the other side of the pair, whose action space ``convert_action`` is given actions of.
     """
 
     make: Callable[[], Program]
@@ -97,6 +100,7 @@ class FunctionalSide:
     made: Callable[[], Any] | None = None
     _compiled: dict[bool, _Compiled] = field(default_factory=dict, init=False)
     _info: set[str] = field(default_factory=set, init=False)
+    partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
     def can_write(self) -> bool:
@@ -115,6 +119,15 @@ class FunctionalSide:
             name: None if space is None else describe_space(space, name)
             for name, space in spaces.items()
         }
+
+    def nest(self) -> Any:
+        """Return how the action space nests its parts; None where there is none."""
+        space = self.functions(False).program.action_space
+        return None if space is None else nest_of(space, "action")
+
+    def nested(self, actions: Fields, row: Any) -> Any:
+        """Return the action of one row, or of all, as the pair's action space nests it."""
+        return action_tree(actions, row, *nests_for(actions, self.partner, self))
 
     def native(self) -> dict[str, np.dtype[Any]]:
         """Return the dtype of every state field."""
@@ -237,7 +250,7 @@ class FunctionalSide:
         functions, parts = self.functions(double), []
         with jax.enable_x64(double):
             for rows, size in _chunks(rows_of(actions), self.batch):
-                action = action_tree(take(ready, rows), slice(None))
+                action = self.nested(take(ready, rows), slice(None))
                 out = functions.transition(take(fields, rows), action, _seeds(seeds[rows]))
                 parts.append(self.steps_of(_host(out, size)))
         return join_steps(parts)
@@ -274,7 +287,7 @@ class FunctionalSide:
         parts = []
         for row in range(rows_of(actions)):
             one = {name: jnp.asarray(value[row]) for name, value in fields.items()}
-            action = jax.tree.map(jnp.asarray, action_tree(ready, row))
+            action = jax.tree.map(jnp.asarray, self.nested(ready, row))
             with jax.disable_jit(form == "eager"):
                 out = run(one, action, jnp.uint32(seeds[row]))
             parts.append(self.steps_of(jax.tree.map(lambda leaf: np.asarray(leaf)[None], out)))
@@ -292,7 +305,7 @@ class FunctionalLanes:
         functions = self._side.functions(self._double)
         _, ready = self._side.inputs(_zeros(functions.dtypes, len(seeds)), actions, self._double)
         with jax.enable_x64(self._double):
-            action = action_tree(ready, slice(None))
+            action = self._side.nested(ready, slice(None))
             out, self._raw = functions.advance(self._raw, action, np.asarray(seeds, np.uint32))
         return self._side.steps_of(_host(out, len(seeds)))
 

@@ -11,8 +11,17 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.sides.restarting import final_in, final_rows, restarted_within
-from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named, outcome_of
-from parity.harness.spaces import Space, describe_space
+from parity.harness.sides.side import (
+    Lanes,
+    Moments,
+    Side,
+    Steps,
+    action_tree,
+    named,
+    nests_for,
+    outcome_of,
+)
+from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
     Array,
     Fields,
@@ -50,6 +59,7 @@ class MutableSide:
             the final observation as "final_obs" of info, if at all.
         language: what it is, in a word or two.
         sources: modules that its code lies in.
+        partner: the other side of the pair, whose action space counts where this one has none.
     """
 
     make: Callable[[], Any]
@@ -67,6 +77,7 @@ class MutableSide:
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
+    partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
     def can_write(self) -> bool:
@@ -96,6 +107,10 @@ class MutableSide:
             name: None if read is None else describe_space(read(env), name)
             for name, read in readers.items()
         }
+
+    def nest(self) -> Any:
+        """Return how the action space nests its parts; None where there is none."""
+        return self.action_space and nest_of(self.action_space(self._env(False)), "action")
 
     def state_of(self, env: Any) -> Fields:
         """Return the state of an environment as named arrays."""
@@ -153,7 +168,8 @@ class MutableSide:
         """Put the environment in N states and take one step in each, within ``watch(row)``."""
         if self.write is None:
             raise InputError("this side cannot be put in a state; give it a way to write one")
-        self.native(action_tree(actions, 0))
+        nests = nests_for(actions, self, self.partner)
+        self.native(action_tree(actions, 0, *nests))
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
         actions = widened(actions) if double else actions
         for row in range(rows_of(actions)):
@@ -163,7 +179,7 @@ class MutableSide:
             with watch(row):
                 if self.reseed is not None:
                     self.reseed(env, int(seeds[row]))
-                stepped = self.step_one(env, action_tree(actions, row))
+                stepped = self.step_one(env, action_tree(actions, row, *nests))
             rows.add(stepped, self.state_of(env))
         if rows.ended_last:
             self.reset_one(env, 0)
@@ -255,10 +271,12 @@ class MutableLanes:
         """Take one step in every lane."""
         rows = _Rows(self._side.hands_out_final)
         actions = widened(actions) if self._double else actions
+        nests = nests_for(actions, self._side, self._side.partner)
         for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
             if self._side.reseed is not None:
                 self._side.reseed(env, int(seed))
-            rows.add(self._side.step_one(env, action_tree(actions, row)), self._side.state_of(env))
+            stepped = self._side.step_one(env, action_tree(actions, row, *nests))
+            rows.add(stepped, self._side.state_of(env))
         return rows.steps()
 
     def restart(self, row: int, seed: int) -> Moments:

@@ -147,11 +147,13 @@ class Lanes(Protocol):
 
 
 class Side(Protocol):
-    """One side of a pair.
+    """One side of a pair; its ``partner`` is the other, set by the pair.
 
     Every method takes ``double``: whether numbers with a fraction are handed over, and if the side can,
     computed, in double precision.
     """
+
+    partner: Side | None
 
     @property
     def language(self) -> str:
@@ -180,6 +182,10 @@ class Side(Protocol):
         """Return the declared spaces "action" and "obs"; None where it declares none."""
         ...
 
+    def nest(self) -> Any:
+        """Return how the declared action space nests its parts; None where it declares none."""
+        ...
+
     def reset(self, seeds: Array, double: bool = False) -> Moments:
         """Return what episodes begun with seeds (N,) show."""
         ...
@@ -204,11 +210,28 @@ def named(fields: Mapping[str, Any]) -> None:
             raise InputError(f"a field of the state is called {name}, which a step returns; rename it")
 
 
-def action_tree(fields: Fields, row: Any) -> Any:
+def nests_for(fields: Fields, *sides: Side | None) -> list[Any]:
+    """Return how the sides' action spaces nest these fields of actions, for :func:`action_tree`."""
+    lone = list(fields) == ["action"]
+    return [] if lone else [side.nest() for side in sides if side is not None]
+
+
+def action_tree(fields: Fields, row: Any, *nests: Any) -> Any:
     """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it: a
-    copy, since a side may change it in place."""
+    copy, since a side may change it in place.
+
+    Args:
+        fields: of actions (N, ...).
+        row: which.
+        nests: of spaces, as :func:`parity.harness.spaces.nest_of` returns them, None for one that is
+            not known; the first that has these fields counts. Without one, names tell: parts that are
+            numbered are a tuple's.
+    """
     if list(fields) == ["action"]:
         return fields["action"][row].copy()
+    for nest in nests:
+        if nest is not None and sorted(_names_in(nest)) == sorted(fields):
+            return _filled(nest, fields, row)
     tree: dict[str, Any] = {}
     for name, values in fields.items():
         place = tree
@@ -226,3 +249,18 @@ def _tuples(tree: Any) -> Any:
     if all(name.isdigit() for name in parts):
         return tuple(parts[name] for name in sorted(parts, key=int))
     return parts
+
+
+def _names_in(nest: Any) -> list[str]:
+    if isinstance(nest, str):
+        return [nest]
+    parts = nest.values() if isinstance(nest, dict) else nest
+    return [name for part in parts for name in _names_in(part)]
+
+
+def _filled(nest: Any, fields: Fields, row: Any) -> Any:
+    if isinstance(nest, str):
+        return fields[nest][row].copy()
+    if isinstance(nest, dict):
+        return {key: _filled(part, fields, row) for key, part in nest.items()}
+    return tuple(_filled(part, fields, row) for part in nest)

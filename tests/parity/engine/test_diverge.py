@@ -6,11 +6,22 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from parity.engine.diverge import Divergence, FieldDifference, differences, findings, reached
-from parity.engine.pair import Case
-from parity.engine.verify import Mismatch
+from parity.engine.diverge import (
+    Divergence,
+    FieldDifference,
+    differences,
+    explain_replay,
+    findings,
+    reached,
+    state_before,
+)
+from parity.engine.pair import Case, Pair
+from parity.engine.record import record_episodes
+from parity.engine.verify import Mismatch, check_replay
 from tests.parity.walker import walker_pair
 
 
@@ -81,3 +92,48 @@ def test_the_shortest_of_a_fault_s_disagreements_is_shown(longer: dict[str, Any]
     without = divergence("a", state=None, actions=[1], command="episode")
     [found] = findings([without, divergence("a", "b", state={}, actions=[1, 1, 1], command="state")])
     assert found.smallest.command == "state"
+
+
+def forgetting_pair() -> Pair:
+    """Return the walker, whose port goes wrong in its fifth step, which nothing that is read tells."""
+    plain = walker_pair()
+    port = plain.port
+
+    def hidden(begun: Any) -> Any:
+        def wrapped(*given: Any) -> Any:
+            state = begun(*given)
+            return {**state, "taken": jnp.zeros_like(state["place"])}
+
+        return wrapped
+
+    def step(key: Any, state: Any, action: Any, params: Any) -> Any:
+        shown = {name: value for name, value in state.items() if name != "taken"}
+        out = port.step(key, shown, action, params)
+        taken = state["taken"] + 1
+        final = {
+            **out.final_state,
+            "place": out.final_state["place"] + (taken == 5).astype(jnp.int32),
+            "taken": taken,
+        }
+        after = jnp.where(out.outcome["terminated"] | out.outcome["truncated"], 0, taken)
+        return out._replace(final_state=final, state={**out.state, "taken": after})
+
+    def read(state: Any, params: Any) -> Any:
+        return {name: value for name, value in state.items() if name != "taken"}
+
+    changed = replace(port, begin=hidden(port.begin), inject=hidden(port.inject), step=step, read=read)
+    return replace(plain, port=changed)
+
+
+def test_what_no_single_case_shows_has_no_command_that_would_say_that_all_is_the_same() -> None:
+    pair = forgetting_pair()
+    recording = record_episodes(pair, 0, 20, np.random.default_rng([0, 0, 1]))
+    first = check_replay(pair, 0, episodes=20, seed=0)[0].first
+    assert first is not None
+    assert (first.field, first.step) == ("place", 4)
+    case = Case(0, state_before(recording, first.lane, 4), int(recording.actions[first.lane, 4]))
+    assert differences(pair, case) == []  # one case is the same on both sides
+    found = explain_replay(pair, recording, first, "replay")
+    assert (found.state, found.command, found.differences) == (None, "", [])
+    assert found.actions == recording.actions[first.lane, :5].tolist()
+    assert found.moment == {"place": case.state["place"]}

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -194,6 +195,12 @@ def test_a_divergence_from_the_start_of_an_episode(bad: str) -> None:
     assert "4 actions from the start of the episode 2 ×3 0" in text
     assert "PortNaN" in text
     assert "Distancenot finite" in text
+
+
+def test_a_divergence_that_no_case_shows_has_no_command(failing: Report) -> None:
+    hidden = [replace(one, command="") for one in failing.divergences]
+    text = Reader(render(replace(failing, divergences=hidden).to_dict())).text
+    assert "Reproduce it No single case shows it: put in the state before that step, both" in text
 
 
 def test_failed_checks_say_why(bad: str) -> None:

@@ -201,3 +201,29 @@ def test_a_run_is_of_the_pairs_own_module_too(
     finally:
         del sys.modules["pair_of_mutants"]
     assert (after == before) == (what == "neither")
+
+
+def test_a_smaller_run_into_the_same_folder_keeps_what_was_judged(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    wanted = Wanted(PLACE, count=6, modules=(PORT,), **SIZES)
+    first = measure(wanted, tmp_path)
+    judged = read_lines(tmp_path / LINES)
+    assert len(judged) == len(told) == first["tried"] == 6
+    shown: list[tuple[int, int]] = []
+    fewer = measure(replace(wanted, count=2), tmp_path, lambda what, done, of: shown.append((done, of)))
+    assert fewer["tried"] == 2  # the page is of the sample that is asked for
+    assert shown == [(0, 2)]
+    assert read_lines(tmp_path / LINES) == judged
+    shown.clear()
+    told.clear()
+    in_step = replace(wanted, count=9, only=("step",))
+    only = measure(in_step, tmp_path, lambda what, done, of: shown.append((done, of)))
+    new = read_lines(tmp_path / LINES)[6:]
+    assert read_lines(tmp_path / LINES)[:6] == judged
+    assert 0 < len(new) == len(told) < 9
+    assert shown[-1] == (only["tried"], 9) == (9, 9)
+    told.clear()
+    assert measure(wanted, tmp_path)["by_kind"] == first["by_kind"]
+    assert told == []
+    assert read_lines(tmp_path / LINES) == [*judged, *new]

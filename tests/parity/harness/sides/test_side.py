@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
+from parity import Port
+from parity.harness import cases as make
+from parity.harness.contract.forms import ask_forms
+from parity.harness.judge import Judge
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import (
     OUTCOME,
     Moments,
@@ -16,6 +23,10 @@ from parity.harness.sides.side import (
     named,
     outcome_of,
 )
+from parity.harness.spaces import describe_space, nest_of
+from parity.harness.trees import take
+from tests.parity.harness import lander
+from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
 
 COUNT = 5
@@ -140,6 +151,120 @@ def test_an_action_of_several_parts_is_nested_as_its_space_is() -> None:
     assert parts["action.y"].max() == 1  # it is a copy
     many = {f"action.{n}": np.array([n]) for n in range(12)}
     assert action_tree(many, 0) == tuple(range(12))
+
+
+BUTTON = spaces.Discrete(2)
+ODD_KEYS = spaces.Dict(
+    {
+        "0": BUTTON,
+        "1": spaces.Tuple((BUTTON, spaces.Dict({"arm.left": spaces.Box(-1, 1, (2,))}))),
+    }
+)
+
+
+def test_an_action_is_nested_as_the_first_space_that_has_its_parts() -> None:
+    names = describe_space(ODD_KEYS, "action")
+    parts = {name: np.arange(6).reshape(3, 2) + n for n, name in enumerate(names)}
+    assert list(parts) == ["action.0", "action.1.0", "action.1.1.arm.left"]
+    nest = nest_of(ODD_KEYS, "action")
+    other = nest_of(spaces.Dict({"0": BUTTON}), "action")
+    for nests in ((nest,), (None, nest, None), (other, nest)):
+        one = action_tree(parts, 1, *nests)
+        assert list(one) == ["0", "1"]
+        assert one["0"].tolist() == [2, 3]
+        assert isinstance(one["1"], tuple)
+        assert one["1"][0].tolist() == [3, 4]
+        assert {key: value.tolist() for key, value in one["1"][1].items()} == {"arm.left": [4, 5]}
+        one["0"][:] = 9
+    assert parts["action.0"].tolist() == [[0, 1], [2, 3], [4, 5]]  # each is a copy
+    for nests in ((), (None,), (other,)):
+        assert isinstance(action_tree(parts, slice(None), *nests), tuple)
+    two = {name: parts[name] for name in list(parts)[:2]}
+    assert isinstance(action_tree(two, 0, nest), tuple)  # of another space
+
+
+class Buttons(tiny.Tiny):
+    """Takes its actions as a mapping with keys that are digits or have dots, and nothing else."""
+
+    def step(self, action: Any) -> Any:
+        assert list(action) == ["0", "1"]
+        speed = action["1"][1]["arm.left"]
+        assert np.shape(speed) == (2,)
+        return super().step(int(action["0"]) ^ int(action["1"][0]) ^ int(speed[1] > 0))
+
+
+class ManyButtons:
+    """Some copies of it in one object, none of which restarts."""
+
+    def __init__(self, copies: int) -> None:
+        self.ones = [Buttons() for _ in range(copies)]
+
+    def stacked(self, trees: Any) -> Any:
+        return {name: np.stack([np.asarray(tree[name]) for tree in trees]) for name in trees[0]}
+
+    def reset(self, seeds: Any) -> Any:
+        return self.stacked([one.reset(int(seed)) for one, seed in zip(self.ones, seeds, strict=True)])
+
+    def step(self, actions: Any) -> Any:
+        steps = []
+        for row, one in enumerate(self.ones):
+            pair, arm = actions["1"]
+            given = {"0": actions["0"][row], "1": (pair[row], {"arm.left": arm["arm.left"][row]})}
+            steps.append(one.step(given))
+        return (
+            self.stacked([step[0] for step in steps]),
+            *map(np.array, zip(*(s[1:4] for s in steps), strict=True)),
+            {},
+        )
+
+
+def many_buttons() -> BatchedSide:
+    def write(many: Any, state: Any) -> None:
+        for row, one in enumerate(many.ones):
+            tiny.write(one, {name: value[row] for name, value in state.items()})
+
+    return Port.batched(
+        make=ManyButtons,
+        read=lambda many: many.stacked([tiny.read(one) for one in many.ones]),
+        write=write,
+        reset_all=lambda many, seeds: many.reset(seeds),
+        restarts="never",
+    )
+
+
+@pytest.mark.parametrize("which", ["object", "object without a space", "copies"])
+def test_an_environment_gets_its_action_with_the_keys_of_its_space(which: str) -> None:
+    reference = tiny.side(make=Buttons, action_space=lambda one: ODD_KEYS)
+    port: Any = {
+        "object": tiny.side(make=Buttons, action_space=lambda one: ODD_KEYS),
+        "object without a space": tiny.side(make=Buttons, action_space=None),
+        "copies": many_buttons(),
+    }[which]
+    one = tiny.pair(port, reference=reference)
+    base = make.visited(one, 64, 0)
+    evidence = Judge(one, base).step(base)
+    assert not any(evidence.wrong(name).any() for name in evidence.labels)
+    answers = ask_forms(Judge(one, base), base)
+    assert {answer.status for answer in answers} <= {"same", "not asked"}, answers
+    swapped = tiny.pair(reference, reference=port) if which == "object without a space" else one
+    assert len(make.visited(swapped, 32, 0)) == 32
+
+
+def test_functions_get_the_action_as_the_reference_s_space_nests_it() -> None:
+    def step(ship: Any, action: Any) -> Any:
+        return ship.step(int(action["0"]))
+
+    reference = replace(lander.mutable(), step_one=step, action_space=lambda ship: ODD_KEYS)
+    port = Port.functional(lander.program, convert_action=lambda action: action["0"])
+    one = lander.pair(port, reference=reference)
+    base = make.visited(one, 64, 0)
+    evidence = Judge(one, base).step(base)
+    assert not any(evidence.wrong(name).any() for name in evidence.labels)
+    seeds = np.arange(4)
+    lanes = port.lanes(seeds, take(base.state, seeds))
+    stepped = lanes.advance(take(base.action, seeds), seeds)
+    assert base.played is not None
+    assert stepped.outcome["reward"] == pytest.approx(base.played.outcome["reward"][:4], rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["reward", "terminated", "truncated", "obs", "obs.x"])
