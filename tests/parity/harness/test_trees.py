@@ -133,3 +133,18 @@ def test_arrays_are_equal_in_shape_and_value_and_in_where_there_is_no_number() -
     assert equal(np.array([True, False]), np.array([True, False]))
     assert equal(np.array([1, 2]), np.array([1.0, 2.0]))
     assert not equal(np.array([1, 2]), np.array([1, 3]))
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"a.b": 1, "a": {"b": 2}},
+        {1: 1, "1": 2},
+        {"car": {"left.speed": 1, "left": {"speed": 2}}},
+        {"a": [1, 2], "a.1": 3},
+    ],
+    ids=str,
+)
+def test_two_values_of_one_name_are_refused(tree: Any) -> None:
+    with refuses():
+        flatten(tree)
