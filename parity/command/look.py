@@ -15,6 +15,7 @@ import numpy as np
 from foundation.errors import InputError
 from parity.harness.sides.adapters import functional_side, gymnax_side
 from parity.harness.sides.functional import FunctionalSide, Program
+from parity.harness.sides.side import OUTCOME
 from parity.harness.trees import Fields, flatten
 
 STEPS = 60
@@ -30,7 +31,7 @@ class SideFacts:
         kind: what it is: Gymnasium's environment, gymnax's, a :class:`Program` of pure functions, or
             an object with reset and step.
         numbers: name to values seen, (N, ...), of what looks like state.
-        paths: of an object, name to the attribute that holds it, such as "car.speed".
+        paths: name to the attribute that holds it, such as "car.speed"; of pure functions, none.
         types: of an object, name to what its value is: "int", "float", "bool", "array" or "".
         limit: steps after which a ``TimeLimit`` cuts an episode off, None without one.
         counter: the one of ``numbers`` that counts an episode's steps, "" if none does.
@@ -91,7 +92,9 @@ def look_at_reference(make: Any) -> SideFacts:
         lambda seed: env.reset(seed=seed),
         lambda: _ended(env.step(env.action_space.sample())),
     )
-    return SideFacts("gymnasium", seen.changing(), limit=_limit(env))
+    changing = seen.changing()
+    paths = {name: seen.paths[name] for name in changing}
+    return SideFacts("gymnasium", changing, paths, limit=_limit(env))
 
 
 def is_gymnasium(env: Any) -> bool:
@@ -127,8 +130,7 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> SideFacts:
             f"the port steps {copies} copies at once; write the pair by hand, with Port.batched"
         )
     if is_gymnasium(env):
-        seen_of = look_at_reference(lambda: env)
-        return SideFacts("gymnasium", seen_of.numbers, limit=seen_of.limit)
+        return look_at_reference(lambda: env)
     return _look_at_object(env, actions)
 
 
@@ -229,6 +231,8 @@ class _Seen:
         """Return those that every row has in one shape, and that change."""
         values: Fields = {}
         for name in (n for n in self.rows[0] if all(n in row for row in self.rows)):
+            if name in (*OUTCOME, "obs"):
+                continue  # what a step returns, which an object may keep
             if len({np.shape(row[name]) for row in self.rows}) == 1:
                 seen = np.stack([np.asarray(row[name]) for row in self.rows])
                 if (seen != seen[0]).any():
@@ -255,10 +259,11 @@ def _played(
 
     def note(first: bool) -> None:
         row: Fields = {}
-        for path, value in _attributes(inner, private):
-            array = _as_number(value)
+        arrays = [(path, value, _as_number(value)) for path, value in _attributes(inner, private)]
+        paths = [path for path, _, array in arrays if array is not None]
+        for path, value, array in arrays:
             if array is not None:
-                name = path.rpartition(".")[2].lstrip("_")
+                name = _name_of(path, paths, seen.paths)
                 row[name] = array
                 seen.paths[name] = path
                 kind = type(value).__name__
@@ -276,6 +281,26 @@ def _played(
             reset(number + 1)
             note(True)
     return seen
+
+
+def _name_of(path: str, paths: list[str], known: dict[str, str]) -> str:
+    """Return what a number at a path is called: its last part, or all of the path where another number
+    has that too, as the speeds of two wheels have.
+
+    Args:
+        path: of the number.
+        paths: of all numbers that there are.
+        known: path by name, of those that were named before.
+    """
+    for name, held in known.items():
+        if held == path:
+            return name
+    last = path.rpartition(".")[2].lstrip("_")
+    alike = sum(other.rpartition(".")[2].lstrip("_") == last for other in paths)
+    name = last if alike == 1 and last not in known else path.replace(".", "_")
+    while name in known:
+        name += "_"
+    return name
 
 
 def _as_number(value: Any) -> Any:
@@ -298,14 +323,18 @@ def _attributes(inner: Any, private: bool = False) -> Iterator[tuple[str, Any]]:
     for name in names:
         if (name.startswith("_") and not private) or not hasattr(inner, name):
             continue
-        value = attrgetter(name)(inner)
-        if isinstance(value, ctypes.Structure):
-            for one, *_ in value._fields_:
-                yield f"{name}.{one}", getattr(value, one)
-        elif isinstance(value, ctypes.Array):
-            yield name, np.ctypeslib.as_array(value).copy()
-        else:
-            yield name, value
+        yield from _inside(name, attrgetter(name)(inner))
+
+
+def _inside(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what lies at a path: itself, or the members of a structure of C and of those within it."""
+    if isinstance(value, ctypes.Structure):
+        for one, *_ in value._fields_:
+            yield from _inside(f"{path}.{one}", getattr(value, one))
+    elif isinstance(value, ctypes.Array) and not issubclass(value._type_, ctypes.Structure):
+        yield path, np.ctypeslib.as_array(value).copy()
+    else:
+        yield path, value
 
 
 def _limit(env: Any) -> int | None:

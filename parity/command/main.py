@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -290,13 +292,24 @@ def init(reference: str, port: str, out: Path) -> None:
 
     if out.exists():
         raise InputError(f"{out} is there already; give another --out")
+    if out.suffix != ".py" or not out.stem.isidentifier() or iskeyword(out.stem):
+        raise InputError(f"--out {out}: a pair is imported by its name; give one such as my_pair.py")
     with their_errors():
         text, todo = scaffold(reference, port)
     write_text(out, text)
     click.echo(printable(f"wrote {out}; now:"))
     for line in todo:
         click.echo(printable(f"  - {line}"))
-    click.echo(printable(f"then: envparity check {out.stem}:pair"))
+    click.echo(printable(f"then: {_check_of(out)}"))
+
+
+def _check_of(out: Path) -> str:
+    """Return the command that checks the pair in a file, as it is run in the current folder."""
+    path, here = out.resolve(), Path.cwd().resolve()
+    parts = path.relative_to(here).with_suffix("").parts if path.is_relative_to(here) else ()
+    if parts and all(part.isidentifier() and not iskeyword(part) for part in parts):
+        return f"envparity check {'.'.join(parts)}:pair"
+    return f"cd {shlex.quote(str(out.parent))} && envparity check {out.stem}:pair"
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.errors import InputError
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add options for the size of a verification."""
@@ -96,8 +98,8 @@ class AspectTest(pytest.Item):
             raise Differs(aspects[self.name])
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the finding alone, without a traceback."""
-        if isinstance(excinfo.value, Differs):
+        """Show the finding, or what cannot be compared, alone and without a traceback."""
+        if isinstance(excinfo.value, Differs | InputError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
+from foundation.errors import InputError
 from parity.command.look import SideFacts, look_at_port, look_at_reference, made
 from parity.harness.places import load
 
@@ -43,6 +46,12 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
     Raises:
         InputError: a factory cannot be called, or makes something that no first pair can be written of.
     """
+    for place in (reference, port):
+        odd = [part for part in re.split(r"[.:]", place) if not part.isidentifier() or iskeyword(part)]
+        if odd and place.count(":") == 1:
+            raise InputError(
+                f"{place}: no line of Python imports {odd[0]!r}; rename the module or factory"
+            )
     make_reference = load(reference, "factory")
     mine = look_at_reference(make_reference)
     space = made(make_reference).action_space
@@ -231,10 +240,11 @@ def _reading(mine: SideFacts, draft: Draft) -> list[str]:
     """Return the functions that read and write the reference's state, and note what to check."""
     names = draft.names
     if names and all(name in mine.numbers for name in names):
-        pairs = ", ".join(f'"{name}": env.{name}' for name in names)
+        at = {name: f"env.{mine.paths.get(name, name)}" for name in names}
+        pairs = ", ".join(f'"{name}": {path}' for name, path in at.items())
         puts = [
-            f'    env.{name} = state["{name}"]{".copy()" if mine.numbers[name].ndim > 1 else ""}'
-            for name in names
+            f'    {path} = state["{name}"]{".copy()" if mine.numbers[name].ndim > 1 else ""}'
+            for name, path in at.items()
         ]
         return [
             "def read(env):",
@@ -246,6 +256,7 @@ def _reading(mine: SideFacts, draft: Draft) -> list[str]:
         ]
     array = _array_of(mine, names)
     if array is not None:
+        array = mine.paths.get(array, array)
         draft.todo.append(f"see that NAMES has the order of env.{array}")
         every = ", ".join(f'"{name}"' for name in names)
         return [

@@ -33,6 +33,11 @@ def relative_error(reference: Array, port: Array, floor: float = 0.0) -> float:
     return apart / size if 0 < size < float("inf") else float("inf")
 
 
+def share_of(error: float, limit: float) -> float:
+    """Return an error as a share of its limit; of a limit of 0, 0 where there is no error."""
+    return error / limit if limit else (0.0 if error == 0 else error * float("inf"))
+
+
 def of_error(error: float, limit: float, compared: int, where: str = "") -> Comparison:
     """Return a comparison of which only its relative error is known.
 

@@ -25,6 +25,7 @@ from parity.engine.format import (
     ulps,
     unit_of,
 )
+from parity.engine.measure import share_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 from parity.engine.report import DIFFERENT, SAME
 
@@ -201,7 +202,7 @@ def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
 def _nearest(checks: Sequence[Values]) -> Tile | None:
     """Return the tile of the relative error that comes nearest to its limit, if any was measured."""
     ratios = [
-        (_share(measure), name, measure, check)
+        (share_of(measure["error"], measure["limit"]), name, measure, check)
         for check in checks
         for name, measure in check["measures"].items()
     ]
@@ -214,12 +215,6 @@ def _nearest(checks: Sequence[Values]) -> Tile | None:
         f"relative error, {exponent(measure['limit'])} allowed: {name}, {check['world']}",
         not share <= 1,
     )
-
-
-def _share(measure: Values) -> float:
-    """Return an error as a share of its limit; of a limit of 0, 0 where the error is none."""
-    error, limit = float(measure["error"]), float(measure["limit"])
-    return error / limit if limit else (0.0 if error == 0 else error * math.inf)
 
 
 def _brief_ulps(distance: int) -> str:

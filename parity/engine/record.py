@@ -94,10 +94,8 @@ class _Table:
                 self._columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
             column = self._columns[name]
             if column.shape[len(self.shape) :] != value.shape:
-                raise ValueError(
-                    f"{name} has shape {column.shape[len(self.shape) :]} in one step and {value.shape} "
-                    "in another; read it in one shape"
-                )
+                shapes = f"{column.shape[len(self.shape) :]} in one step and {value.shape} in another"
+                raise ValueError(f"{name} has shape {shapes}; read it in one shape")
             if column.dtype != value.dtype:
                 column = self._columns[name] = _widened(name, column, value)
             column[where] = value

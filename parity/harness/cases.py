@@ -57,6 +57,12 @@ class Actions:
                 f"{pair.name}: neither side has an action space; give Pair(action=integer(0, n - 1)) "
                 "or action=real(low, high)"
             )
+        for name, leaf in (space or {}).items():
+            if pair.action is not None and leaf.kind == "discrete" and not pair.action.whole:
+                raise InputError(
+                    f"{pair.name}: {name} is in whole numbers, and the pair's domain of actions has a "
+                    "fraction; give Pair(action=integer(low, high)), or none"
+                )
         self._pair, self._rng, self.space = pair, rng, space or {}
         self._held: Fields | None = None
 

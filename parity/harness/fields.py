@@ -67,8 +67,8 @@ def close(ulps: int | None = None, floor: float = 0.0) -> Rule:
 
 def angle(period: float = 2 * math.pi, ulps: int | None = None, floor: float = 0.0) -> Rule:
     """Return the rule of angles: as :func:`close`, on a circle; a full turn is no difference."""
-    if not period > 0:
-        raise InputError(f"angle: a period of {period} is not positive; give 2 * pi, or 360")
+    if not (isinstance(period, int | float) and 0 < period < math.inf):
+        raise InputError(f"angle: a period of {period!r} is no positive number; give 2 * pi, or 360")
     return Rule("angle", _natural("ulps", ulps), _positive("floor", floor), period)
 
 
@@ -161,6 +161,8 @@ def real(low: float, high: float) -> Domain:
 def integer(low: int, high: int) -> Domain:
     """Return the domain of whole numbers from ``low`` to ``high``, both included."""
     _ordered("integer", low, high)
+    if not (low >= -(2**63) and high < 2**63):
+        raise InputError(f"integer({low}, {high}): the ends must fit 64 bits; use nearer ones")
     if int(low) != low or int(high) != high:
         raise InputError(f"integer({low}, {high}): the ends must be whole numbers; use real for others")
     return Domain(low, high, whole=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,7 +72,7 @@ def _smallest(
     if judge.pair.command is not None:
         line = judge.pair.command(state, action)
     elif command and both:
-        line = f"{command} --state '{json.dumps(state)}' --action '{json.dumps(action)}'"
+        line = f"{command} --state {_option(state)} --action {_option(action)}"
     return SmallestCase(
         state=state,
         action=action,
@@ -82,6 +83,20 @@ def _smallest(
         command=line,
         described=_described(judge.pair, case),
     )
+
+
+def _option(value: Any) -> str:
+    """Return plain values as JSON for a shell; what JSON has no number for is a word, such as "nan"."""
+
+    def told(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {name: told(part) for name, part in one.items()}
+        if isinstance(one, list):
+            return [told(part) for part in one]
+        return str(one) if isinstance(one, float) and not math.isfinite(one) else one
+
+    text = json.dumps(told(value), allow_nan=False).replace("'", "'\"'\"'")
+    return f"'{text}'"
 
 
 def _described(pair: Pair, case: Cases) -> dict[str, Any]:

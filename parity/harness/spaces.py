@@ -95,7 +95,7 @@ def describe_space(space: Any, prefix: str) -> Space:
     """Return a description of a space of Gymnasium, gymnax, or any with the same attributes.
 
     Raises:
-        InputError: it is none that can be described.
+        InputError: it is none that can be described, or its counts are no whole numbers.
     """
     inner = getattr(space, "spaces", None)
     if isinstance(inner, dict):
@@ -110,8 +110,8 @@ def describe_space(space: Any, prefix: str) -> Space:
         return parts
     dtype = str(np.dtype(getattr(space, "dtype", None) or np.int64))
     if hasattr(space, "nvec"):
-        nvec = np.asarray(space.nvec, np.int64)
-        start = np.asarray(getattr(space, "start", np.zeros_like(nvec)), np.int64)
+        nvec = _whole(prefix, "nvec", space.nvec, 1)
+        start = _whole(prefix, "start", getattr(space, "start", np.zeros_like(nvec)))
         return {prefix: Leaf("discrete", nvec.shape, dtype, start, start + nvec - 1)}
     if hasattr(space, "low") and hasattr(space, "high"):
         shape = tuple(int(n) for n in space.shape)
@@ -122,8 +122,8 @@ def describe_space(space: Any, prefix: str) -> Space:
         return {prefix: Leaf("box", shape, dtype, low, high)}
     if hasattr(space, "n"):
         shape = tuple(getattr(space, "shape", None) or ())
-        first = np.full(shape, int(getattr(space, "start", 0)), np.int64)
-        count = 2 if shape else int(np.asarray(space.n))
+        first = np.full(shape, _whole(prefix, "start", getattr(space, "start", 0)))
+        count = 2 if shape else int(_whole(prefix, "n", space.n, 1))
         return {prefix: Leaf("discrete", shape, dtype, first, first + count - 1)}
     raise InputError(f"the {prefix} space is of type {type(space).__name__}, which is not understood")
 
@@ -137,3 +137,19 @@ def nest_of(space: Any, prefix: str) -> Any:
     if isinstance(inner, tuple | list):
         return tuple(nest_of(part, f"{prefix}.{number}") for number, part in enumerate(inner))
     return prefix
+
+
+def _whole(prefix: str, name: str, given: Any, least: int | None = None) -> Array:
+    """Return counts, or first numbers, of a discrete space as int64.
+
+    Raises:
+        InputError: one is not whole, or less than ``least``.
+    """
+    values = np.asarray(given)
+    if values.dtype.kind not in "iu":
+        finite = values.dtype.kind == "f" and np.isfinite(values).all()
+        if not finite or (values != np.round(values)).any():
+            raise InputError(f"the {prefix} space's {name} is {given}; it must be in whole numbers")
+    if least is not None and (values < least).any():
+        raise InputError(f"the {prefix} space's {name} is {given}; it must be at least {least}")
+    return values.astype(np.int64)

@@ -43,13 +43,21 @@ def children(tree: Any) -> list[tuple[str, Any]] | None:
 
 
 def flatten(tree: Any, prefix: str = "") -> Fields:
-    """Return the leaves of a tree by name, as they are; a lone leaf is called ``prefix``."""
+    """Return the leaves of a tree by name, as they are; a lone leaf is called ``prefix``.
+
+    Raises:
+        InputError: two leaves have one name, such as "a.b" and "b" within "a".
+    """
     parts = children(tree)
     if parts is None:
         return {prefix: tree}
     fields: Fields = {}
     for name, part in parts:
-        fields |= flatten(part, f"{prefix}.{name}" if prefix else name)
+        inner = flatten(part, f"{prefix}.{name}" if prefix else name)
+        twice = sorted(set(fields) & set(inner))
+        if twice:
+            raise InputError(f"two values are called {twice[0]}; give each a name of its own")
+        fields |= inner
     return fields
 
 

@@ -68,13 +68,15 @@ def verify(
     Raises:
         InputError: the pair does not fit its sides; says what to change.
     """
-    for name, value, least in (
-        ("transitions", transitions, 32),
-        ("resets", resets, 50),
-        ("seed", seed, 0),
+    for name, value, least, bits in (
+        ("transitions", transitions, 32, 31),  # as many seeds are drawn
+        ("resets", resets, 50, 31),
+        ("seed", seed, 0, 63),  # as reports are read
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(f"{name} is {value!r}; it must be a whole number from {least}")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not least <= value < 2**bits:
+            wanted = f"a whole number from {least} to 2^{bits} - 1"
+            raise InputError(f"{name} is {value!r}; it must be {wanted}")
     began = time.perf_counter()
     tell = _teller(progress)
     tell("playing the reference")

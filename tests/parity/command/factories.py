@@ -224,3 +224,79 @@ class Short(NumpyLift):
 
     def step(self, action: int) -> Any:
         return 0.0
+
+
+class Wagon(gymnasium.Env):  # type: ignore[type-arg]
+    """Two lifts side by side, of which the second falls; a port in C is below."""
+
+    action_space = gymnasium.spaces.Discrete(2)
+    observation_space = gymnasium.spaces.Box(-10.0, 10.0, (4,), np.float64)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.left_height, self.right_height = self.np_random.uniform(-0.5, 0.5, 2).tolist()
+        self.left_speed = self.right_speed = self.reward = 0.0
+        return self.shown(), {}
+
+    def shown(self) -> Any:
+        return np.array([self.left_height, self.left_speed, self.right_height, self.right_speed])
+
+    def step(self, action: Any) -> Any:
+        left = moved(self.left_height, self.left_speed, action)
+        right = moved(self.right_height, self.right_speed, 0)
+        (self.left_height, self.left_speed), (self.right_height, self.right_speed) = left[:2], right[:2]
+        self.reward = left[2] + right[2]
+        return self.shown(), self.reward, left[3] or right[3], False, {}
+
+
+class StructWagon:
+    """Its state is two structures of C, whose members have the same names."""
+
+    drag = 0.95
+
+    def __init__(self) -> None:
+        self.left, self.right = LiftStruct(), LiftStruct()
+        self.reward = 0.0
+
+    def reset(self, seed: int) -> Any:
+        self.left.height, self.right.height = np.random.default_rng(seed).uniform(-0.5, 0.5, 2)
+        self.left.speed = self.right.speed = 0.0
+        return self.shown()
+
+    def shown(self) -> Any:
+        return np.array([self.left.height, self.left.speed, self.right.height, self.right.speed])
+
+    def step(self, action: int) -> Any:
+        left = moved(self.left.height, self.left.speed, action, self.drag)
+        right = moved(self.right.height, self.right.speed, 0)
+        (self.left.height, self.left.speed), (self.right.height, self.right.speed) = left[:2], right[:2]
+        self.reward = left[2] + right[2]
+        return self.shown(), self.reward, left[3] or right[3], False, {}
+
+
+class WrongWagon(StructWagon):
+    """The drag of its left lift alone is wrong in the seventh digit."""
+
+    drag = 0.9500001
+
+
+class GymnasiumWagon(StructWagon, gymnasium.Env):  # type: ignore[type-arg]
+    """A reference, or a port with Gymnasium's methods, whose state is in structures of C."""
+
+    action_space, observation_space = Wagon.action_space, Wagon.observation_space
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:  # type: ignore[override]
+        return StructWagon.reset(self, 0 if seed is None else seed), {}
+
+
+class Axle(ctypes.Structure):
+    """A structure of structures and an array."""
+
+    _fields_ = (("left", LiftStruct), ("right", LiftStruct), ("loads", ctypes.c_int * 3))
+
+
+class Wagons:
+    """Structures within structures beside numbers whose names are alike."""
+
+    def __init__(self) -> None:
+        self.axle, self.speed, self._speed, self.axle_right_speed = Axle(), 1.0, 2.0, 3.0

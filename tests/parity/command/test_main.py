@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from parity.command.main import app
+from parity.command.main import _check_of, app
+from parity.harness.places import load_pair
 from tests.sentences import refuses
 from tests.snapshots import Snapshot
 
@@ -136,3 +138,54 @@ def test_what_a_pair_needs_is_neither_torch_nor_pandas_nor_flax() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("out", "command"),
+    [
+        ("first.py", "envparity check first:pair"),
+        ("some/pairs/first.py", "envparity check some.pairs.first:pair"),
+        ("no-module/first.py", "cd no-module && envparity check first:pair"),
+        ("two words/first.py", "cd 'two words' && envparity check first:pair"),
+    ],
+)
+def test_the_command_after_init_checks_the_pair_that_was_written(
+    out: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = "tests.parity.command.factories"
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    words = ["init", "--reference", f"{here}:Lift", "--port", f"{here}:NumpyLift", "--out", out]
+    shown = run(*words)
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines()[-1] == f"then: {command}"
+    *folder, last = command.split(" && ")
+    if folder:
+        monkeypatch.chdir(shlex.split(folder[0])[1])
+    place = shlex.split(last)[2]
+    monkeypatch.setattr(sys, "path", [str(Path.cwd()), *sys.path])
+    monkeypatch.delitem(sys.modules, "first", raising=False)
+    assert load_pair(place).name == "Lift and NumpyLift"
+    assert sys.modules[place.partition(":")[0]].__file__ == str(tmp_path / out)
+
+
+def test_the_command_after_init_elsewhere_goes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    out = tmp_path / "there" / "first.py"
+    assert _check_of(out) == f"cd {tmp_path}/there && envparity check first:pair"
+    assert _check_of(Path("../there/first.py")) == "cd ../there && envparity check first:pair"
+    assert _check_of(tmp_path / "here" / "first.py") == "envparity check first:pair"
+
+
+@pytest.mark.parametrize("out", ["pair", "pair.txt", "my-pair.py", "class.py", "2.py", "a.b.py"])
+def test_a_pair_is_written_where_it_can_be_imported(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["init", "--reference", "a:b", "--port", "a:b", "--out", out]
+    with refuses():
+        app(words, standalone_mode=False)
+    assert not Path(out).exists()

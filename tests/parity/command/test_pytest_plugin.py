@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from foundation.errors import InputError
 from parity import Report
 from parity.command.pytest_plugin import AspectTest, Differs, PairTests
 from parity.harness.findings import FieldVerdict
@@ -73,3 +74,11 @@ def test_every_field_question_and_branch_is_a_test() -> None:
         list(PairTests.collect(SimpleNamespace(pair=honest)))  # type: ignore[arg-type]
     fields = ["height", "speed", "steps", "obs.ship", "obs.left", "reward", "terminated", "truncated"]
     assert made == [*(f"field {name}" for name in fields), *QUESTIONS, "coverage"]
+
+
+@pytest.mark.parametrize("kind", [Differs, InputError])
+def test_what_differs_or_cannot_be_compared_is_told_without_a_traceback(kind: type) -> None:
+    with pytest.raises(kind) as raised:
+        raise kind("seed is -1; it must be a whole number")
+    item = object.__new__(AspectTest)
+    assert item.repr_failure(raised) == "seed is -1; it must be a whole number"

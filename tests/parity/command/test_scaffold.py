@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from parity import Report, verify
+from parity.command.look import _played
 from parity.command.scaffold import _domain, scaffold
 from tests.parity.command import factories
 from tests.sentences import refuses
@@ -125,3 +126,63 @@ def test_every_number_of_a_structure_of_c_is_put_back() -> None:
 )
 def test_a_domain_holds_every_number_that_was_seen(seen: list[float], domain: str) -> None:
     assert _domain(np.array(seen)) == domain
+
+
+WAGON = ["left_height", "left_speed", "right_height", "right_speed"]
+
+
+@pytest.mark.parametrize("reference", ["Wagon", "GymnasiumWagon"])
+@pytest.mark.parametrize("port", ["StructWagon", "WrongWagon", "GymnasiumWagon"])
+def test_two_structures_whose_members_have_the_same_names_are_told_apart(
+    tmp_path: Path, reference: str, port: str
+) -> None:
+    report, todo = tried(tmp_path, reference, port)
+    assert [one.name for one in report.fields][:4] == WAGON
+    wrong = [one.name for one in report.fields if one.verdict == "logic"]
+    told = ["left_height", "left_speed", "obs", "reward"] if port == "WrongWagon" else []
+    assert [name for name in wrong if name != "terminated"] == told
+    assert report.passed == (port != "WrongWagon"), str(report)
+    assert not any("reward" in line for line in todo)
+
+
+def test_every_number_of_structures_within_structures_has_a_name_and_a_path_of_its_own() -> None:
+    wagons = factories.Wagons()
+    wagons.axle.left.height, wagons.axle.right.height = 0.25, 0.5
+    wagons.axle.left.speed, wagons.axle.right.speed = 0.125, 0.75
+    wagons.axle.loads[:] = (1, 2, 3)
+    steps = iter(range(1_000))
+
+    def step() -> bool:
+        wagons.speed += next(steps)
+        return False
+
+    seen = _played(wagons, lambda seed: None, step, private=True)
+    assert seen.paths == {
+        "axle_left_height": "axle.left.height",
+        "axle_left_speed": "axle.left.speed",
+        "axle_right_height": "axle.right.height",
+        "axle_right_speed": "axle.right.speed",
+        "loads": "axle.loads",
+        "speed": "speed",
+        "_speed": "_speed",
+        "axle_right_speed_": "axle_right_speed",
+    }
+    first = {name: value.tolist() for name, value in seen.rows[0].items()}
+    assert first == {
+        "axle_left_height": 0.25,
+        "axle_left_speed": 0.125,
+        "axle_right_height": 0.5,
+        "axle_right_speed": 0.75,
+        "loads": [1, 2, 3],
+        "speed": 1.0,
+        "_speed": 2.0,
+        "axle_right_speed_": 3.0,
+    }
+    assert list(seen.changing()) == ["speed"]
+    assert len({tuple(row) for row in seen.rows}) == 1
+
+
+@pytest.mark.parametrize("port", ["some-module:make", f"{HERE}:class"])
+def test_a_factory_that_no_line_imports_is_refused(port: str) -> None:
+    with refuses():
+        scaffold(f"{HERE}:Lift", port)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import integer
+from parity import integer, real
 from parity.harness.cases import LANES, Actions, Cases, drawn, possible, visited
 from parity.harness.trees import Array, Fields
 from tests.parity.harness.sides.tiny import LIMIT, pair
+from tests.sentences import refuses
 
 
 def text(cases: Cases) -> str:
@@ -134,3 +135,11 @@ def test_no_state_that_cannot_occur_and_no_action_that_is_not_allowed_is_drawn(
     if "legal" in changes:
         played = visited(one, 320, 2)
         assert fitting(played.state, played.action).all()
+
+
+def test_a_domain_with_a_fraction_is_none_for_actions_that_are_whole_numbers() -> None:
+    """They would be cut to whole numbers, and the last action would hardly ever be tried."""
+    for action in (None, integer(0, 1)):
+        assert set(visited(pair(action=action), 64, 0).action["action"]) == {0, 1}
+    with refuses():
+        visited(pair(action=real(0, 1)), 64, 0)

@@ -60,6 +60,10 @@ BAD: dict[str, Any] = {
     "close(ulps=True)": lambda: close(ulps=True),
     "close(floor=-1.0)": lambda: close(floor=-1.0),
     "angle(0)": lambda: angle(0),
+    "angle(inf)": lambda: angle(math.inf),
+    "angle('a turn')": lambda: angle("a turn"),  # type: ignore[arg-type]
+    "integer(0, 2**63)": lambda: integer(0, 2**63),
+    "integer(-2**63 - 1, 0)": lambda: integer(-(2**63) - 1, 0),
 }
 
 

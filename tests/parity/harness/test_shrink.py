@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
+import numpy as np
 import pytest
 
 from parity import Pair, Port, Report
+from parity.command.main import _json
+from parity.command.one_case import show_case
 from parity.harness import cases as make
 from parity.harness.findings import SmallestCase
 from parity.harness.judge import Judge
 from parity.harness.output.page import render
 from parity.harness.shrink import smallest_cases
 from tests.parity.harness.lander import pair, program
+from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
 
 
@@ -73,3 +78,35 @@ def test_they_are_on_the_page() -> None:
 def test_words_that_cannot_be_are_refused(changes: Any) -> None:
     with refuses():
         cases_of(late(**changes))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_the_command_of_a_case_without_a_number_shows_it_again(odd: float) -> None:
+    """A name may have a quote in it, too."""
+
+    class Odd(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels[0] = odd
+            return self.seen()
+
+    def side(wrong: bool) -> Any:
+        def step(one: tiny.Tiny, action: Any) -> Any:
+            obs, _, *others = one.step(action)
+            return obs, 7.0 if wrong and one.count == 3 else 8.0, *others
+
+        def read(one: tiny.Tiny) -> dict[str, Any]:
+            return {**tiny.read(one), "pilot's": one.count * 0.5}
+
+        return tiny.side(step, make=Odd, read=read)
+
+    one = tiny.pair(side(True), reference=side(False))
+    (told,) = cases_of(one, "envparity case odd:pair")
+    words = shlex.split(told.command)
+    assert words[:3] == ["envparity", "case", "odd:pair"]
+    assert (words[3], words[5], len(words)) == ("--state", "--action", 7)
+    state, action = _json("--state", words[4]), _json("--action", words[6])
+    assert state == {**told.state, "levels": [str(odd), told.state["levels"][1]]}
+    lines, wrong = show_case(one, state, action)
+    assert wrong
+    assert [line.split()[:2] for line in lines if " logic " in line] == [["reward", "logic"]]

@@ -14,6 +14,7 @@ from parity.harness.contract.spaces import _alike, _bounds, _inside, _observatio
 from parity.harness.judge import Arm, Evidence
 from parity.harness.sides.side import Steps
 from parity.harness.spaces import Leaf, describe_space
+from tests.sentences import refuses
 
 BOX = Leaf("box", (3,), "float32", np.array([-1.0, 0.0, -np.inf]), np.array([1.0, 5.0, 2.0]))
 WHOLE = Leaf("discrete", (), "int64", np.array(2), np.array(4))
@@ -208,3 +209,33 @@ def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
     one_side = (space, None) if side == "reference" else (None, space)
     assert _inside(evidence, *one_side).status == "different"
     assert _inside(evidence, *one_side[::-1]).status == "same"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n": 2.5},
+        {"n": 0},
+        {"n": -1},
+        {"n": np.nan},
+        {"n": "two"},
+        {"n": 3, "start": 0.5},
+        {"nvec": [2, 2.5]},
+        {"nvec": np.array([2, 0])},
+        {"nvec": [2, 3], "start": [0.5, 1]},
+    ],
+    ids=str,
+)
+def test_counts_of_a_discrete_space_are_refused_unless_they_are_whole(given: Any) -> None:
+    with refuses():
+        describe_space(SimpleNamespace(dtype=np.int64, **given), "action")
+
+
+@pytest.mark.parametrize("kind", [int, float, np.int8, np.uint16, np.float32])
+def test_whole_counts_are_taken_in_whatever_form(kind: Any) -> None:
+    one = SimpleNamespace(n=kind(3), start=kind(2), dtype=np.int64)
+    many = SimpleNamespace(nvec=np.array([2, 3], kind), start=np.array([1, 0], kind), dtype=np.int64)
+    (leaf,) = describe_space(one, "a").values()
+    assert (leaf.low.tolist(), leaf.high.tolist(), leaf.low.dtype) == (2, 4, np.int64)
+    (leaf,) = describe_space(many, "a").values()
+    assert (leaf.low.tolist(), leaf.high.tolist(), leaf.high.dtype) == ([1, 0], [2, 2], np.int64)

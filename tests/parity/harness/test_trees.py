@@ -179,3 +179,18 @@ def test_no_whole_number_becomes_another(place: int, value: Any, held: Any, dtyp
 def test_an_end_of_a_dtype_is_held(value: Any, held: Any, dtype: Any) -> None:
     new = cast("n", np.array([0, value], held), dtype)
     assert (new.dtype, [int(one) for one in new]) == (np.dtype(dtype), [0, int(value)])
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"a.b": 1, "a": {"b": 2}},
+        {1: 1, "1": 2},
+        {"car": {"left.speed": 1, "left": {"speed": 2}}},
+        {"a": [1, 2], "a.1": 3},
+    ],
+    ids=str,
+)
+def test_two_values_of_one_name_are_refused(tree: Any) -> None:
+    with refuses():
+        flatten(tree)

@@ -236,7 +236,13 @@ def test_a_pair_that_cannot_be_is_refused_in_a_sentence(changes: Any) -> None:
     [
         {"transitions": 3},
         {"seed": -1},
+        {"seed": 2**63},
+        {"seed": 0.0},
         {"resets": True},
+        {"resets": 49},
+        {"resets": 2**31},
+        {"transitions": 31},
+        {"transitions": 2**31},
     ],
     ids=str,
 )
