@@ -12,7 +12,20 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.ppo import rollout
 from jax_port.ppo.fast import gpu_rollout
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
-from parity.suites.traced import casts_and_back, check_key_reuse, check_rounding, divisions
+from parity.suites.traced import (
+    casts_and_back,
+    check_key_reuse,
+    check_rounding,
+    divisions,
+    traced_programs,
+)
+
+
+def test_both_phases_environments_and_both_forms_of_the_trainer_are_traced() -> None:
+    names = ("batch_reset", "batch_step", "reset", "step")
+    environments = {f"{name}, phase {phase}" for name in names for phase in (1, 2)}
+    trainers = {f"init_agent and update ({form})" for form in ("cpu", "gpu")}
+    assert set(traced_programs(0)) == environments | trainers
 
 
 @pytest.mark.costly
