@@ -159,10 +159,11 @@ def _variants(
 
 
 def _replacements(node: ast.expr | ast.stmt) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
-        made = copy.deepcopy(node)
-        made.ops[0] = COMPARISONS[type(node.ops[0])]()
-        yield "comparison", made
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            made = copy.deepcopy(node)
+            made.ops[number] = COMPARISONS[type(operator)]()
+            yield "comparison", made
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
         yield "arithmetic", ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right)
     elif isinstance(node, ast.AugAssign) and type(node.op) in ARITHMETIC:

@@ -75,7 +75,7 @@ def distances(steps: int, environments: int) -> Iterator[tuple[int, int]]:
     offsets = sorted({*range(1, min(environments, 65)), *range(64, environments, 64)})
     yield from ((0, offset) for offset in offsets)
     yield from ((lag, 0) for lag in range(1, steps // 2 + 1))
-    yield from ((lag, offset) for lag in (1, 2, 4) for offset in offsets[:64])
+    yield from ((lag, offset) for lag in (1, 2, 4) if lag < steps for offset in offsets[:64])
 
 
 def pair_tests(what: str, drawn: Array, size: int) -> list[Test]:

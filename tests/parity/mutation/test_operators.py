@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from parity.mutation.operators import changes_of, is_valid
+import ast
+
+from parity.mutation.operators import ARITHMETIC, COMPARISONS, changes_of, is_valid
 
 SOURCE = b'''"""A page: 1 < 2."""
 
@@ -39,6 +41,31 @@ def test_every_operator_finds_its_place() -> None:
     }
     olds = {one.old for one in changes_of("f.py", SOURCE)}
     assert not olds & {"9", "x + 1", '"""Return 5."""'}
+
+
+def test_each_comparison_of_a_chain_is_changed() -> None:
+    changes = changes_of("f.py", b"a = 0 < x <= 9 != y\nb = x in z is not None\n")
+    assert [one.new for one in changes if one.operator == "comparison"] == [
+        "(0 <= x <= 9 != y)",
+        "(0 < x < 9 != y)",
+        "(0 < x <= 9 == y)",
+        "(x not in z is not None)",
+        "(x in z is None)",
+    ]
+
+
+def test_every_kind_of_comparison_and_arithmetic_has_another() -> None:
+    """One that had none would never be changed, or stop the list of changes."""
+    compared = {
+        kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.cmpop)
+    }
+    assert set(COMPARISONS) == compared - {ast.cmpop}
+    counted = {
+        kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.operator)
+    }
+    assert set(ARITHMETIC) == counted - {ast.operator, ast.MatMult, ast.BitXor}
+    for table in (COMPARISONS, ARITHMETIC):
+        assert all(other is not kind and other in table for kind, other in table.items())
 
 
 def test_a_change_is_one_place_and_the_rest_is_kept() -> None:

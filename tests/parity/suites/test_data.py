@@ -173,6 +173,31 @@ def test_one_other_number_of_any_bar_is_seen(
     assert set(result.fields) == set(RULES)
 
 
+@pytest.mark.parametrize(
+    ("name", "within", "beyond"),
+    [
+        ("atr_ticks", 4 * 2.0**-23, 5 * 2.0**-23),
+        ("feature macd", 4 * 2.0**-23, 5 * 2.0**-23),
+        ("feature macd in float64", 1.9e-9, 2.2e-9),
+    ],
+)
+def test_rounding_is_allowed_so_far_and_no_further(
+    world: World,
+    prepared: tuple[Fields, PreparedMarket, Fields],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    within: float,
+    beyond: float,
+) -> None:
+    """Of a number that is one: four steps of float32, or a billionth of it and another one."""
+    reference, market, port = prepared
+    mine = {**reference, name: np.ones_like(reference[name])}
+    for more, passes in ((within, True), (beyond, False)):
+        theirs = {**port, name: (mine[name] + more).astype(mine[name].dtype)}
+        monkeypatch.setattr(data, "port_data", lambda *given, theirs=theirs: theirs)
+        assert judge_data(world, CONFIG, mine, market).passed == passes, more
+
+
 def test_bars_that_one_side_leaves_out_are_an_error(
     world: World, prepared: tuple[Fields, PreparedMarket, Fields]
 ) -> None:

@@ -21,6 +21,7 @@ from parity.suites.randomness import (
     binomial_tests,
     check_environment_draws,
     check_learner_draws,
+    distances,
     joint_tests,
     judge,
     order_tests,
@@ -133,6 +134,26 @@ def test_a_draw_that_is_another_s_at_a_distance_is_named_by_it(lag: int, offset:
             drawn[:, place] = drawn[:, place - offset]
     bad = {test.name for test in pair_tests("draws", drawn, SIZE) if test.chance < 1e-12}
     assert f"draws, {lag} steps and {offset} environments apart: equal" in bad
+
+
+@pytest.mark.parametrize("offset", [64, 512, 960])
+def test_environments_far_apart_that_share_their_draws_are_named(offset: int) -> None:
+    """As many as the trainer has by default: halves that are the same lie 512 apart."""
+    drawn = np.random.default_rng(0).integers(0, SIZE, (8, 1024))
+    drawn[:, offset:] = drawn[:, : 1024 - offset].copy()
+    tests = pair_tests("draws", drawn, SIZE)
+    bad = {test.name.partition(":")[0] for test in tests if test.chance < 1e-12}
+    assert bad == {f"draws, 0 steps and {offset} environments apart"}
+
+
+def test_every_distance_of_the_trainer_s_own_size_is_looked_at() -> None:
+    found = list(distances(64, 1024))
+    assert len(set(found)) == len(found)
+    near, far = range(1, 65), range(128, 1024, 64)
+    expected = [(0, offset) for offset in (*near, *far)] + [(lag, 0) for lag in range(1, 33)]
+    assert found == [*expected, *((lag, offset) for lag in (1, 2, 4) for offset in near)]
+    assert list(distances(3, 2)) == [(0, 1), (1, 0), (1, 1), (2, 1)]
+    assert list(distances(1, 1)) == []
 
 
 @pytest.mark.costly

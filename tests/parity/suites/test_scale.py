@@ -11,6 +11,7 @@ import pytest
 
 from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.ppo.minibatches import permutations
+from parity.engine.verify import CheckResult, Mismatch
 from parity.suites import scale
 
 
@@ -34,6 +35,21 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], str]] = {
         "permutations",
         orders(lambda x: x.at[1:].set(0)),
         "every transition once",
+    ),
+    "a second order that is none": (
+        "permutations",
+        orders(lambda x: x.at[1].set(jnp.arange(x.shape[1]))),
+        ", order 2, from place ",
+    ),
+    "orders that are sorted in their second halves": (
+        "permutations",
+        orders(lambda x: x.at[:, x.shape[1] // 2 :].set(jnp.sort(x[:, x.shape[1] // 2 :], axis=1))),
+        ", from place ",
+    ),
+    "an order that is none below 2^16": (
+        "permutations",
+        orders(lambda x: jnp.sort(x, axis=1) if x.shape[1] == 257 * 255 else x),
+        "257 x 255, order ",
     ),
     "bits of 255 environments": (
         "spread_bits",
@@ -62,3 +78,16 @@ def test_a_fault_is_found_and_named(fault: str, monkeypatch: pytest.MonkeyPatch)
     assert not check.passed
     assert check.first is not None
     assert words in check.first.field
+
+
+def test_one_that_does_not_hold_is_enough_and_the_first_is_told() -> None:
+    result = CheckResult("made", "environments", 5)
+    scale._holds(result, "right", 0, 7)
+    assert result.passed
+    assert result.first is None
+    scale._holds(result, "once wrong", 1, 9)
+    scale._holds(result, "twice wrong", 2, 11)
+    assert (result.passed, result.compared) == (False, 32)
+    assert result.first == Mismatch(0, -1, "once wrong", (), 0.0, 1.0)
+    told = {name: (one.compared, one.mismatches) for name, one in result.fields.items()}
+    assert told == {"right": (7, 0), "once wrong": (9, 1), "twice wrong": (11, 2)}

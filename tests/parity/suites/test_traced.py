@@ -12,7 +12,20 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.ppo import rollout
 from jax_port.ppo.fast import gpu_rollout
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
-from parity.suites.traced import casts_and_back, check_key_reuse, check_rounding, divisions
+from parity.suites.traced import (
+    casts_and_back,
+    check_key_reuse,
+    check_rounding,
+    divisions,
+    traced_programs,
+)
+
+
+def test_both_phases_environments_and_both_forms_of_the_trainer_are_traced() -> None:
+    names = ("batch_reset", "batch_step", "reset", "step")
+    environments = {f"{name}, phase {phase}" for name in names for phase in (1, 2)}
+    trainers = {f"init_agent and update ({form})" for form in ("cpu", "gpu")}
+    assert set(traced_programs(0)) == environments | trainers
 
 
 @pytest.mark.costly
@@ -59,6 +72,22 @@ def test_a_float32_quotient_in_the_environment_is_named(monkeypatch: pytest.Monk
     assert "step, phase 2: " in result.error
 
 
+def test_a_cast_and_back_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = env.quotient
+
+    def halves(a: jax.Array, b: jax.Array) -> jax.Array:
+        with jax.enable_x64(True):
+            wide = a.astype(jnp.float64) * 0.1
+            low = (wide - wide.astype(jnp.float32).astype(jnp.float64)).astype(jnp.float32)
+        return right(a, b) + low * 0
+
+    monkeypatch.setattr(env, "quotient", halves)
+    result = check_rounding(0)
+    for phase in (1, 2):
+        assert f"step, phase {phase}: a cast to float32 and back, which a compiler may" in result.error
+    assert (result.passed, result.fields["programs"].compared) == (False, 4)
+
+
 @pytest.mark.parametrize(("module", "form"), [(rollout, "cpu"), (gpu_rollout, "gpu")])
 def test_a_mean_whose_low_half_a_compiler_may_drop_is_named(
     monkeypatch: pytest.MonkeyPatch, module: Any, form: str
@@ -79,10 +108,10 @@ def test_a_mean_whose_low_half_a_compiler_may_drop_is_named(
 
 
 def test_casts_are_followed_through_what_hands_numbers_on() -> None:
-    def program(x: jax.Array, round_it: bool) -> jax.Array:
+    def program(x: jax.Array, round_it: bool, bits: int = 23) -> jax.Array:
         wide = x.astype(jnp.float64) / 3
         if round_it:
-            wide = jax.lax.reduce_precision(wide, exponent_bits=8, mantissa_bits=23)
+            wide = jax.lax.reduce_precision(wide, exponent_bits=8, mantissa_bits=bits)
         narrow = wide.astype(jnp.float32).reshape(2, 1).T
         return narrow.astype(jnp.float64) * 2
 
@@ -90,6 +119,9 @@ def test_casts_are_followed_through_what_hands_numbers_on() -> None:
         x = jnp.ones(2, jnp.float32)
         assert len(list(casts_and_back(jax.make_jaxpr(lambda x: program(x, False))(x)))) == 1
         assert not list(casts_and_back(jax.make_jaxpr(lambda x: program(x, True))(x)))
+        for bits, objections in ((10, 0), (24, 1), (52, 1)):  # to fewer bits than a float32's, or more
+            rounded = jax.make_jaxpr(lambda x, bits=bits: program(x, True, bits))(x)
+            assert len(list(casts_and_back(rounded))) == objections, bits
         inside = jax.make_jaxpr(
             lambda x: jax.lax.scan(lambda c, y: (c, program(y, False)), 0, x[None])
         )(x)
