@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from foundation.files import write_json
+from foundation.files import file_digest, write_json
 from jax_port.export.bundle import POLICY, STATE
 from jax_port.export.importing import REFERENCE_MODEL, REFERENCE_RUN, read_policy
 from jax_port.export.manifest import MANIFEST, UNGATED
@@ -74,10 +75,34 @@ def test_one_bit_of_any_tensor_makes_it_another_policy_without_a_proof(copy: Pat
     last = state[name].reshape(-1)[-1:]
     last[:] = torch.nextafter(last, last + 1)
     torch.save(state, copy / STATE)
-    about = read_policy(copy).about
-    assert about["certificate"] == UNGATED
+    about = dict(read_policy(copy).about)
+    imported = about.pop("imported")
+    assert imported == {"from": STATE, "sha256": file_digest(copy / STATE)}
     assert "data" in load_policy(copy / POLICY).about
-    assert "data" not in about
+    assert about == {"certificate": UNGATED, "ancestor": load_policy(copy / POLICY).about}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("statistics.var", -1e-9),
+        ("statistics.count", -1.0),
+        ("statistics.mean", None),
+        ("statistics.count", [1.0]),
+        ("statistics.mean", [0.0]),
+    ],
+)
+def test_moments_that_are_none_are_refused(copy: Path, name: str, value: Any) -> None:
+    state = torch.load(copy / STATE, weights_only=True)
+    if value is None:
+        del state[name]
+    elif isinstance(value, list):
+        state[name] = torch.tensor(value, dtype=torch.float64)
+    else:
+        state[name].reshape(-1)[-1:] = value
+    torch.save(state, copy / STATE)
+    with refuses():
+        read_policy(copy)
 
 
 def test_other_rules_in_the_manifest_are_no_rules_of_the_run(copy: Path) -> None:

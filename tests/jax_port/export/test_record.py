@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare, stack
+from jax_port.data.features import compute_features, compute_ticks
 from jax_port.envs.registry import phase_of
 from jax_port.export.record import record
+from jax_port.export.stages import in_float64, lead
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.made_policy import make_policy
@@ -52,3 +54,37 @@ def test_an_episode_is_alive_up_to_the_step_that_ends_it() -> None:
     assert truncated_ones > 2
     assert not alive.any()
     assert seen.entered.any()
+
+
+def test_what_is_wanted_taken_and_opened_is_the_policys_the_masks_and_the_rules() -> None:
+    bars = synthetic_bars("ES", days=2, seed=5)
+    market = prepare(bars, CONFIG)
+    policy = make_policy(market, CONFIG, seed=3)
+    starts = np.array([0, 40, 111], np.int64)
+    plays = [record(policy, market, starts, explore=share, seed=seed)
+             for share, seed in ((0.0, 1), (0.5, 1), (0.5, 1), (0.5, 2))]  # fmt: skip
+    np.testing.assert_array_equal(plays[0].taken, plays[0].wanted)
+    np.testing.assert_array_equal(plays[1].taken, plays[2].taken)
+    assert (plays[1].taken != plays[3].taken).any()
+    ticks = compute_ticks(bars.session("rth"), compute_features(bars.session("rth")), CONFIG)
+    for seen in plays:
+        alive = seen.alive
+        np.testing.assert_array_equal(seen.row[0], market.starts[starts])
+        assert np.take_along_axis(seen.masks, seen.taken[..., None], axis=2)[..., 0][alive].all()
+        exact = in_float64(policy, seen.obs[alive], seen.masks[alive])
+        clear = lead(exact["action_head"], seen.masks[alive]) > 1e-4
+        np.testing.assert_array_equal(exact["action"][clear], seen.wanted[alive][clear])
+        opened = seen.entered != 0
+        assert opened.sum() > 3
+        rows, side = seen.row[opened], seen.entered[opened].astype(np.int64)
+        np.testing.assert_array_equal(side, np.where(seen.taken[opened] == 1, 1, -1))
+        assert np.isin(seen.taken[opened], (1, 2)).all()
+        slippage = market.contract.slippage_ticks
+        entry = ticks.close[rows] + side * slippage
+        np.testing.assert_array_equal(seen.entry[opened], entry)
+        np.testing.assert_array_equal(seen.stop[opened], entry - side * ticks.stop[rows])
+        np.testing.assert_array_equal(seen.target[opened], entry + side * ticks.target[rows])
+        for name in ("entry", "stop", "target"):
+            assert not getattr(seen, name)[~opened].any()
+    explored = plays[3].taken != plays[3].wanted
+    assert 0.03 < explored[plays[3].alive].mean() < 0.5  # mostly one action is allowed

@@ -211,3 +211,38 @@ def test_the_platforms_own_exit_is_found_until_it_is_filled_or_a_trade_opens(pro
             ("opening", "-|-2 -2 0 200 2 100|-q-- ynyy|pq|--"),
         ],
     )  # fmt: skip
+
+
+def test_of_an_order_that_goes_on_filling_the_news_is_of_what_is_new_first(program: Path) -> None:
+    """What was booked without an execution is told of when all that the order has filled is."""
+    check(
+        program,
+        [
+            ("fill - 1 Entry 5 100", "True|5 5 0 -500 5 100|---- yyyy||--"),
+            ("order t Target -1", "new other|5 5 0 -500 5 100|---- yyyy|t|--"),
+            ("set t 5 1 l", "4 0|5 4 0 -500 5 100|---t yyyn|t|--"),
+            ("infer t 110 0", "False|5 4 0 -500 5 100|---t yyyn|t|--"),
+            ("infer t 110 5", "True|4 4 0 -390 6 100|---t yyyn|t|--"),
+            # Two more, at 112 on average with the first: 113 each, of which one is told of.
+            ("set t 5 3 l", "2 1|4 2 0 -390 6 100|---t yyyn|t|--"),
+            ("fill t 2 Target -1 113", "True|3 2 0 -277 7 100|---t yyyn|t|--"),
+            ("infer t 112 6", "False|3 2 0 -277 7 100|---t yyyn|t|--"),
+            ("infer t 112 11", "True|2 2 0 -164 8 100|---t yyyn|t|--"),
+            ("fill t 3 Target -1 110", "True|2 2 0 -164 8 100|---t yyyn|t|--"),
+            ("fill t 4 Target -1 113", "True|2 2 0 -164 8 100|---t yyyn|t|--"),
+            ("fill t 5 Target -1 120", "True|1 1 0 -44 9 100|---t yyyn|t|--"),
+        ],
+    )  # fmt: skip
+
+
+def test_what_is_abandoned_may_be_told_of_in_parts(program: Path) -> None:
+    check(
+        program,
+        [
+            ("fill - 1 Entry -3 100", "True|-3 -3 0 300 3 100|---- yyyy||--"),
+            ("abandon 90", "-|0 0 0 30 6 100|---- yyyy||--"),
+            ("fill - 2 Exit 1 91", "True|0 0 0 30 6 100|---- yyyy||--"),
+            ("fill - 3 Exit 2 91", "True|0 0 0 30 6 100|---- yyyy||--"),
+            ("fill - 4 Exit 1 95", "True|1 1 0 -65 7 95|---- yyyy||--"),
+        ],
+    )  # fmt: skip

@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare
 from jax_port.export.advised import load_network
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import read_manifest
+from jax_port.export.stages import in_float32
 from markets.advice.fusion import Fused, FusionSettings, Situation
 from parity.export_chain.comparison import Board
 from parity.export_chain.csharp import Checker, available, compile_checker
+from parity.export_chain.observations import of_episodes
 from parity.export_chain.verify import Chain, compare_prior, prove_nothing_more
 from parity.fusion import bundle as proof
 from parity.fusion.bundle import prove_fusion
-from parity.fusion.sides import torch_side
+from parity.fusion.cases import situations
+from parity.fusion.sides import numpy_side, torch_side
 from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy, prior_bundle
 from tests.sentences import refuses
 
@@ -55,7 +59,14 @@ def test_every_side_fuses_as_the_port_does(tmp_path: Path) -> None:
     assert made.board.first_divergence() is None
     assert found is not None
     assert found["settings"] == SETTINGS.to_dict()
-    assert found["changed"] > 0
+    batch = next(of_episodes(made.policy, made.market, 500, seed=1))
+    assert (found["observations"], found["drawn"]) == (len(batch), 2000)
+    logits = in_float32(made.policy, batch.obs, batch.masks)["action_head"]
+    drawn = situations(len(batch), 6, 7, SETTINGS)._replace(masks=batch.masks, logits=logits)
+    bare = np.where(batch.masks, logits, -np.inf).argmax(axis=1)
+    changed = int((numpy_side(drawn, SETTINGS).action != bare).sum())
+    assert 10 < changed < len(batch) // 2
+    assert abs(found["changed"] - changed) <= 2  # but for near-ties
     hops = {one.hop for one in made.board.comparisons}
     assert {"fusion, PyTorch", "fusion, ONNX Runtime", "fusion, PyTorch program (.pt2)"} <= hops
     assert not available() or {"fusion, C#", "fusion alone, C#"} <= hops
@@ -70,6 +81,29 @@ def test_a_planted_fault_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     prove_fusion(replace(made, checker=None))
     assert made.board.first_divergence("fusion alone, PyTorch") is not None
     assert made.board.first_divergence("fusion, ONNX Runtime") is not None
+
+
+def test_an_action_that_is_not_the_likeliest_is_found_where_probabilities_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(given: Situation, settings: FusionSettings) -> Fused:
+        fused = torch_side(given, settings)
+        ordered = np.argsort(fused.probabilities, axis=1)
+        return fused._replace(
+            action=np.where(given.masks.sum(axis=1) == 2, ordered[:, -2], fused.action)
+        )
+
+    monkeypatch.setattr(proof, "torch_side", faulty)
+    made = chain(tmp_path, 2)
+    prove_fusion(replace(made, checker=None))
+    differing = {one.hop for one in made.board.comparisons if not one.passed}
+    assert differing == {
+        "fusion alone, PyTorch",
+        "fusion, PyTorch",
+        "fusion, PyTorch program (.pt2)",
+        "fusion, ONNX Runtime",
+    }
+    assert {one.stage for one in made.board.comparisons if not one.passed} == {"action"}
 
 
 def prior_chain(tmp_path: Path) -> Chain:

@@ -16,7 +16,7 @@ from markets.advice.fusion import RULES, Fused, FusionSettings, Situation
 from parity.export_chain.csharp import available, compile_checker
 from parity.fusion.cases import situations
 from parity.fusion.sides import csharp_side, jax_side, numpy_side, torch_side
-from parity.fusion.verify import verify
+from parity.fusion.verify import LIMIT, Agreement, compare, verify
 from tests.sentences import refuses
 
 COUNT = 9_000
@@ -179,3 +179,73 @@ def test_decisions_are_drawn_on_both_sides_of_every_edge(rule: str) -> None:
     assert (given.masks.sum(1) == 1).any()
     assert given.masks[:, 0].all()
     assert ((given.advice == 1).any(1)).sum() > 100
+
+
+def agreement(change: Callable[[Fused, Situation], Fused], weight: float = 0.3) -> Agreement:
+    """Return how a side stands that makes something else of what is right, on 500 decisions."""
+    settings = FusionSettings(rule="weighted", weight=weight)
+    given = situations(500, 6, 5, settings)
+    found = Agreement()
+    compare(lambda one, s: change(numpy_side(one, s), one), given, settings, found)
+    return found
+
+
+def test_each_way_to_differ_is_counted_by_itself() -> None:
+    def on(row: int, **values: np.ndarray) -> Callable[[Fused, Situation], Fused]:
+        def change(fused: Fused, given: Situation) -> Fused:
+            rows = fused._replace(**{n: np.array(getattr(fused, n)) for n in fused._fields})
+            for name, value in values.items():
+                getattr(rows, name)[row] = value
+            return rows
+
+        return change
+
+    settings = FusionSettings(rule="weighted")
+    given = situations(500, 6, 5, settings)
+    right = numpy_side(given, settings)
+    assert agreement(lambda fused, _: fused) == Agreement(decisions=500)
+    free = int(np.flatnonzero(given.masks.sum(axis=1) >= 2)[3])
+    other = next(n for n in np.flatnonzero(given.masks[free]) if n != right.action[free])
+    found = agreement(on(free, action=other))
+    assert (found.decisions, found.actions, found.outside, found.largest) == (500, 1, 0, 0.0)
+    assert found.first == (
+        f"rule weighted, weight 0.3: decision {free} takes {other}, not {right.action[free]}; "
+        "probabilities lie 0 apart"
+    )
+    bound = int(np.flatnonzero(~given.masks.all(axis=1))[2])
+    forbidden = int(np.flatnonzero(~given.masks[bound])[0])
+    found = agreement(on(bound, action=forbidden))
+    assert (found.actions, found.outside, found.same) == (1, 1, False)
+    leaking = np.array(right.probabilities[bound])
+    leaking[forbidden] = 1e-12
+    found = agreement(on(bound, probabilities=leaking))
+    assert (found.actions, found.outside, found.same) == (0, 1, False)
+    assert 0 < found.largest < LIMIT
+    assert found.first.startswith(f"rule weighted, weight 0.3: decision {bound} takes")
+    apart = np.array(right.probabilities[free])
+    apart[other] += 2e-6
+    found = agreement(on(free, probabilities=apart))
+    assert (found.actions, found.outside, found.same) == (0, 0, False)
+    assert found.largest == pytest.approx(2e-6)
+    assert f"decision {free} " in found.first
+
+
+def test_a_weight_of_zero_that_is_not_bare_to_the_bit_is_counted() -> None:
+    def warm(fused: Fused, given: Situation) -> Fused:
+        fresh = (given.fresh > 0)[:, None]
+        return fused._replace(probabilities=fused.probabilities * (1 + 1e-12 * fresh))
+
+    fresh = (situations(500, 6, 5, FusionSettings(rule="weighted", weight=0.0)).fresh > 0).sum()
+    found = agreement(warm, weight=0.0)
+    assert (found.actions, found.outside, found.first) == (0, 0, "")
+    assert found.largest < LIMIT
+    assert 0 < found.not_bare <= fresh
+    assert not found.same
+    assert agreement(warm, weight=0.3).same
+
+
+@pytest.mark.skipif(not available(), reason="no Mono here")
+def test_a_checker_that_fails_says_so(tmp_path: Path) -> None:
+    settings = FusionSettings()
+    with refuses(r"(?<=failed: ).*"):
+        csharp_side(tmp_path / "none.exe", tmp_path)(situations(3, 3, 0, settings), settings)

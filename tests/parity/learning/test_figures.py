@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.learning.compare import compare
 from parity.learning.figures import curves_plot, interval_plot, scores_plot
+from parity.learning.page import render
 from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
+from parity.learning.tables import Results
 from tests.drawings import Drawings
 
 
@@ -51,6 +54,19 @@ def test_curves_are_drawn_as_reviewed(drawings: Drawings) -> None:
     ]
     with drawings():
         curves_plot({"arms": arms})
+
+
+def test_a_page_draws_both_trainers_in_their_order(drawings: Drawings) -> None:
+    results = [
+        Results(name, ("0", "1", "2"), columns, np.array(values))
+        for name, columns, values in (
+            ("the one", ("score",), [[1.0], [2.0], [4.0]]),
+            ("another of a name", ("score",), [[8.0], [9.0], [7.5]]),
+        )
+    ]
+    report = compare(results[0], results[1], margin=1.0)
+    with drawings():
+        render(report)
 
 
 @pytest.mark.parametrize("verdict", TESTS)
