@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,20 @@ def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder
         rewards += reward
         done = terminated or truncated
     assert one.episodes["reward"].tolist() == [rewards]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"tick_size": 0.5}, {"tick_value_cents": 625}, {"slippage_ticks": 0}, {"commission_cents": 249}],
+)
+def test_a_policy_is_not_played_on_its_symbol_with_other_numbers(run_folder, bars, changed):
+    other = replace(bars, contract=replace(bars.contract, **changed))
+    with refuses():
+        load_run(run_folder, other)
+    named = replace(bars, contract=replace(bars.contract, name="ES by another name"))
+    assert load_run(run_folder, named)[2] == CONFIG
+    elsewhere = replace(bars, contract=replace(other.contract, symbol="EZ"))
+    assert load_run(run_folder, elsewhere)[2] == CONFIG
 
 
 def test_evaluation_starts_each_day_by_default(bars):
