@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch import nn
 
+from legacy_torch import train as trainer
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.evaluate import evaluate, first_of_each_day, load_run
-from legacy_torch.train import TrainConfig, train
+from legacy_torch.train import TrainConfig, TrainingProgress, train
 from markets import EnvConfig
 from tests.sentences import check_process, refuses
 
@@ -118,6 +119,23 @@ def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder
     assert one.episodes["reward"].tolist() == [rewards]
 
 
+def test_the_bar_ends_where_the_training_does(bars, tmp_path, monkeypatch):
+    """At whole rollouts of all environments, of which a training makes no part."""
+    ends = []
+
+    class Seen(TrainingProgress):
+        def __init__(self, total, show, stop):
+            super().__init__(total, show, stop)
+            ends.append(total)
+
+    monkeypatch.setattr(trainer, "TrainingProgress", Seen)
+    small = replace(SMALL, n_envs=1, n_steps=48, batch_size=48, n_epochs=1, total_timesteps=49)
+    folder = train(bars, CONFIG, small, tmp_path / "run", progress=False)
+    assert ends == [json.loads((folder / "run.json").read_text())["timesteps"]] == [96]
+    assert replace(small, total_timesteps=48).whole_timesteps == 48
+    assert replace(small, n_envs=3).whole_timesteps == 144
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"tick_size": 0.5}, {"tick_value_cents": 625}, {"slippage_ticks": 0}, {"commission_cents": 249}],
@@ -191,6 +209,10 @@ def test_bad_input(bars, random_bars, tmp_path):
         TrainConfig(batch_size=1)
     with refuses():
         TrainConfig(n_envs=0)
+    for seed in (-1, 2**32, 1.0, True):
+        with refuses():
+            TrainConfig(seed=seed)
+    assert TrainConfig(seed=2**32 - 1).seed == 4_294_967_295
 
 
 @pytest.mark.costly
