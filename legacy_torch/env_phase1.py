@@ -389,12 +389,12 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
             return None
         side = {-1: "short", 0: "flat", 1: "long"}[self.position]
         held = (
-            f" {self.entry_price:g} stop {self.sl_price:g} target {self.tp_price:g}"
+            f" {self.entry_price:.10g} stop {self.sl_price:.10g} target {self.tp_price:.10g}"
             if self.position
             else ""
         )
         return (
-            f"{self.df.index[self.step_idx]:%Y-%m-%d %H:%M} UTC close {self._bar()['close']:g} "
+            f"{self.df.index[self.step_idx]:%Y-%m-%d %H:%M} UTC close {self._bar()['close']:.10g} "
             f"{side}{held} balance ${self.balance:,.2f} floor ${self.trailing_dd_level:,.2f} "
             f"trades {self.num_trades}"
         )

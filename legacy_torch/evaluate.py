@@ -6,7 +6,7 @@ Source: section 8 of ``docs/environment.md`` for the seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,13 @@ class EvaluationResult:
 RUN = Artifact("run of the reference's trainer", "give a folder that its training wrote")
 
 
+class _Data(Struct):
+    contract: dict[str, Any]
+
+
 class _Run(Struct):
     env_config: dict[str, Any]
+    data: _Data | None = None
 
 
 TRADE_COLUMNS = (
@@ -207,20 +212,37 @@ def load_run(folder: Path, bars: Bars) -> tuple[MaskablePPO, VecNormalize, EnvCo
 
     Args:
         folder: the run's folder.
-        bars: bars for the environment that SB3's normaliser insists on.
+        bars: bars for the environment that SB3's normaliser insists on, of the contract that the policy
+            was trained on or of another symbol.
 
     Returns:
         The policy, its normaliser (no longer learning) and the rules it was trained under.
 
     Raises:
-        InputError: the folder holds no finished run.
+        InputError: the folder holds no finished run, or the bars' contract has other numbers than that
+            of its symbol that was trained on.
     """
     if not (folder / RUN_FILE).is_file():
         raise InputError(
             f"{folder}: no {RUN_FILE}, so no finished run; give a folder that training wrote"
         )
-    config = EnvConfig.from_dict(read_json(folder / RUN_FILE, _Run, RUN).env_config)
+    run = read_json(folder / RUN_FILE, _Run, RUN)
+    config = EnvConfig.from_dict(run.env_config)
+    if run.data is not None:
+        _require_same_contract(folder, run.data.contract, bars)
     vecnormalize = VecNormalize.load(str(folder / NORMALIZER_FILE), make_vec_env(bars, config, 1))
     vecnormalize.training = False
     vecnormalize.norm_reward = False
     return MaskablePPO.load(folder / MODEL_FILE, device="cpu"), vecnormalize, config
+
+
+def _require_same_contract(folder: Path, trained: dict[str, Any], bars: Bars) -> None:
+    """Refuse bars of the symbol that was trained on whose contract has other numbers."""
+    here = asdict(bars.contract)
+    names = [name for name in here if name != "name" and trained.get(name) != here[name]]
+    if trained.get("symbol") == here["symbol"] and names:
+        differences = ", ".join(f"{name} {trained.get(name)} (here {here[name]})" for name in names)
+        raise InputError(
+            f"{folder}: trained on {here['symbol']} with {differences}; give bars of the contract that "
+            "it was trained on, or describe the other one under a symbol of its own"
+        )

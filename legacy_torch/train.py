@@ -79,11 +79,19 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} is {value!r}; it must be a whole number, at least 1")
+        if type(self.seed) is not int or not 0 <= self.seed < 2**32:  # NumPy's own bounds
+            raise InputError(f"seed is {self.seed!r}; it must be a whole number from 0 to 2^32 - 1")
         if self.batch_size < 2 or self.n_envs * self.n_steps % self.batch_size == 1:
             raise InputError(
                 f"a rollout of {self.n_envs} x {self.n_steps} steps in batches of {self.batch_size} "
                 "has a batch of one, whose advantages cannot be normalised; choose another batch_size"
             )
+
+    @property
+    def whole_timesteps(self) -> int:
+        """Steps that a training makes: those asked for, rounded up to whole rollouts."""
+        rollout = self.n_envs * self.n_steps
+        return -(-self.total_timesteps // rollout) * rollout
 
 
 def train(
@@ -115,7 +123,7 @@ def train(
         started = time.perf_counter()
         with stop_on_signal() as stop:
             stop.answer()
-            callback = TrainingProgress(train_config.total_timesteps, show=progress, stop=stop)
+            callback = TrainingProgress(train_config.whole_timesteps, show=progress, stop=stop)
             with callback.bar:
                 model.learn(train_config.total_timesteps, callback=callback)
         seconds = time.perf_counter() - started

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ class MarketData:
         tick_value: int32 cents of one contract, shape (M,).
         slippage: int32 ticks, shape (M,).
         commission: int32 cents per side and contract, shape (M,).
-        tick_size: float32 points, shape (M,); for views, never used in a step.
+        tick_size: float32, shape (M, 2): a tick in points as numerator and denominator, which float32
+            holds where it holds the tick itself only roughly; for views, never used in a step.
         prior: float32, shape (B, 3): what advice adds to the policy's logits of hold, buy and sell;
             None without.
     """
@@ -201,7 +203,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
             "so load fewer markets or years"
         )
 
-    def column(values: Sequence[float], dtype: Any) -> jax.Array:
+    def column(values: Sequence[Any], dtype: Any) -> jax.Array:
         return jnp.asarray(np.asarray(values, dtype))
 
     contracts = [market.contract for market in markets]
@@ -219,9 +221,21 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
         tick_value=column([c.tick_value_cents for c in contracts], np.int32),
         slippage=column([c.slippage_ticks for c in contracts], np.int32),
         commission=column([c.commission_cents for c in contracts], np.int32),
-        tick_size=column([c.tick_size for c in contracts], np.float32),
+        tick_size=column([tick_fraction(c.tick_size) for c in contracts], np.float32),
         prior=jnp.asarray(np.concatenate(priors)) if priors else None,
     )
+
+
+def tick_fraction(tick_size: float) -> tuple[int, int]:
+    """Return a tick in points as numerator and denominator, such as (1, 4), small where they can be.
+
+    Args:
+        tick_size: points, in the digits that a contract writes.
+    """
+    written = Fraction(repr(float(tick_size)))
+    small = written.limit_denominator(EXACT_IN_FLOAT32)  # 1/3, of which a contract writes 16 digits
+    found = small if abs(small - written) <= written / 10**12 else written
+    return found.numerator, found.denominator
 
 
 def load(

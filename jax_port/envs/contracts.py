@@ -59,7 +59,7 @@ def check_params(params: EnvParams) -> None:
     _check("market.starts", market.starts, (market.starts.shape[0], 2), jnp.int32)
     for name in ("first_bar", "last_bar", "tick_value", "slippage", "commission"):
         _check(f"market.{name}", getattr(market, name), markets, jnp.int32)
-    _check("market.tick_size", market.tick_size, markets, jnp.float32)
+    _check("market.tick_size", market.tick_size, (*markets, 2), jnp.float32)
     for field in fields(params):
         if field.name not in ("market", "window_size", "seconds", "form"):
             _check(f"params.{field.name}", getattr(params, field.name), (), jnp.int32)

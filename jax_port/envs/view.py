@@ -21,10 +21,8 @@ def view(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
     Returns:
         Every field of the state by name; flags as they are.
     """
-    tick = params.market.tick_size[state.market].astype(float)
-    # Most ticks are a fraction, such as a tenth, that float32 holds roughly and its inverse exactly.
-    in_a_point = jnp.where(tick < 1, jnp.round(1 / tick), 1)
-    size = jnp.where(jnp.abs(tick * in_a_point - 1) < 1e-6, 1, tick * in_a_point)
+    fraction = params.market.tick_size[state.market].astype(float)
+    numerator, denominator = fraction[..., 0], fraction[..., 1]
     first = params.market.first_bar[state.market]
     ticks = {name: getattr(state, name) for name in ("entry_price", "sl_price", "tp_price")}
     cents = {
@@ -37,7 +35,7 @@ def view(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
         "episode_start": state.episode_start - first,
         "position_entry_step": jnp.where(state.position != 0, state.position_entry_step - first, 0),
         **{name: getattr(state, name) for name in counts},
-        **{name: value.astype(float) * size / in_a_point for name, value in ticks.items()},
+        **{name: value.astype(float) * numerator / denominator for name, value in ticks.items()},
         **{name: value.astype(float) / 100 for name, value in cents.items()},
         **{name: getattr(state, name) for name in sorted(state.flags)},
     }

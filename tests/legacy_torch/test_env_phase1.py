@@ -268,6 +268,22 @@ def test_render(scenario):
     )
 
 
+@pytest.mark.parametrize(
+    ("symbol", "price", "shown", "held"),
+    [
+        ("NQ", 21534.75, "21534.75", "21535 stop 21532 target 21544"),
+        ("RTY", 2345.3, "2345.3", "2345.5 stop 2344.3 target 2349.1"),
+        ("YM", 1_234_567.0, "1234567", "1234569 stop 1234557 target 1234605"),
+    ],
+)
+def test_render_shows_every_digit_of_a_price(scenario, symbol, price, shown, held):
+    env = scenario(symbol=symbol, price=price)
+    env.render_mode = "ansi"
+    assert f" close {shown} flat " in env.render()
+    env.step(1)
+    assert f" close {shown} long {held} balance " in env.render()
+
+
 def test_bad_arguments(random_bars):
     bars = random_bars(2)
     with refuses():

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from legacy_torch import train as trainer
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.evaluate import evaluate, first_of_each_day, load_run
-from legacy_torch.train import TrainConfig, train
+from legacy_torch.train import TrainConfig, TrainingProgress, train
 from markets import EnvConfig
 from tests.sentences import check_process, refuses
 
@@ -117,6 +119,37 @@ def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder
     assert one.episodes["reward"].tolist() == [rewards]
 
 
+def test_the_bar_ends_where_the_training_does(bars, tmp_path, monkeypatch):
+    """At whole rollouts of all environments, of which a training makes no part."""
+    ends = []
+
+    class Seen(TrainingProgress):
+        def __init__(self, total, show, stop):
+            super().__init__(total, show, stop)
+            ends.append(total)
+
+    monkeypatch.setattr(trainer, "TrainingProgress", Seen)
+    small = replace(SMALL, n_envs=1, n_steps=48, batch_size=48, n_epochs=1, total_timesteps=49)
+    folder = train(bars, CONFIG, small, tmp_path / "run", progress=False)
+    assert ends == [json.loads((folder / "run.json").read_text())["timesteps"]] == [96]
+    assert replace(small, total_timesteps=48).whole_timesteps == 48
+    assert replace(small, n_envs=3).whole_timesteps == 144
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"tick_size": 0.5}, {"tick_value_cents": 625}, {"slippage_ticks": 0}, {"commission_cents": 249}],
+)
+def test_a_policy_is_not_played_on_its_symbol_with_other_numbers(run_folder, bars, changed):
+    other = replace(bars, contract=replace(bars.contract, **changed))
+    with refuses():
+        load_run(run_folder, other)
+    named = replace(bars, contract=replace(bars.contract, name="ES by another name"))
+    assert load_run(run_folder, named)[2] == CONFIG
+    elsewhere = replace(bars, contract=replace(other.contract, symbol="EZ"))
+    assert load_run(run_folder, elsewhere)[2] == CONFIG
+
+
 def test_evaluation_starts_each_day_by_default(bars):
     env = TradingEnvPhase1(bars, CONFIG)
     assert first_of_each_day(env).tolist() == [120, 450]
@@ -176,6 +209,10 @@ def test_bad_input(bars, random_bars, tmp_path):
         TrainConfig(batch_size=1)
     with refuses():
         TrainConfig(n_envs=0)
+    for seed in (-1, 2**32, 1.0, True):
+        with refuses():
+            TrainConfig(seed=seed)
+    assert TrainConfig(seed=2**32 - 1).seed == 4_294_967_295
 
 
 @pytest.mark.costly

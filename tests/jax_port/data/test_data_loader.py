@@ -147,7 +147,7 @@ def test_markets_lie_one_after_another() -> None:
     assert market.tick_value.tolist() == [1250, 500, 500]
     assert market.slippage.tolist() == [1, 1, 2]
     assert market.commission.tolist() == [250, 250, 250]
-    assert market.tick_size.tolist() == [0.25, 0.25, np.float32(0.1)]
+    assert market.tick_size.tolist() == [[1, 4], [1, 4], [1, 10]]
     starts = np.asarray(market.starts)
     assert len(starts) == sum(len(one.starts) for one in prepared)
     for number, one in enumerate(prepared):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +76,24 @@ def test_every_field_in_points_dollars_and_the_market_s_own_bars(params: EnvPara
         seen = {name: np.asarray(value).item() for name, value in view(state, params).items()}
         assert seen.keys() == expected.keys() == raw.keys()
         assert seen == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "tick", [0.25, 0.1, 0.3, 1.1, 2.5, 0.03125, 0.015625, 5e-7, 1e-9, 0.015, 1 / 3, 7.0, 12_500.0]
+)
+def test_a_price_is_as_many_of_the_contracts_own_ticks(tick: float) -> None:
+    """To the last digits, though the device holds the tick in numbers of 32 bits."""
+    config = EnvConfig.phase1(max_episode_bars=25)
+    market = prepare(synthetic_bars("ES", days=1, seed=7), config)
+    contract = replace(market.contract, tick_size=tick)
+    params = phase_of(config).make_params(stack([replace(market, contract=contract)]), config)
+    fresh = phase_of(params).reset_at(jnp.int32(0), params)
+    ticks = {"entry_price": 65_431, "sl_price": -3, "tp_price": 2**24 - 1}
+    held = {name: jnp.int32(value) for name, value in ticks.items()}
+    with jax.enable_x64(True):
+        seen = view(fresh.replace(**held), params)  # type: ignore[attr-defined]
+    for name, value in ticks.items():
+        np.testing.assert_allclose(float(seen[name]), value * tick, rtol=1e-12, atol=0)
 
 
 def test_a_batch_is_its_states(params: EnvParams) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,12 @@ from jax_port.runs.training_data import (
     iso_date,
     trading_days,
 )
+
+
+from jax_port.data.features import compute_features
+from jax_port.runs.training_data import Source, TrainingData, from_options, iso_date
 from markets import EnvConfig
+from markets.bars import FEATURES
 from markets.clock import new_york_dates
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.pattern import pattern_bars
@@ -85,6 +91,27 @@ def test_what_is_trained_on_is_the_source_s_own_bars_of_the_dates(
     assert (facts["first"], facts["last"]) == (iso_date(int(low)), iso_date(int(high)))
     assert (facts["bars"], facts["sha256"]) == (len(kept), expected.digest)
     assert facts["symbol"] == "NQ"
+
+
+def test_what_someone_chose_to_go_on_with_goes_on_with_its_bars() -> None:
+    """Under a name of the source's own; with none they keep what their file says of them."""
+    read = replace(synthetic_bars("ES", days=2, seed=0), accepted=("gaps",))
+    for bars in (read, prepare(read, CONFIG)):
+        named = Source("ES", name="mine", accepted=["zeros", "clock"]).named(bars)
+        assert (named.source, named.accepted) == ("mine", ("zeros", "clock"))
+        assert Source("ES", name="mine").named(bars).accepted == ()
+        assert Source("ES", accepted=["zeros"]).named(bars) is bars
+
+
+@pytest.mark.parametrize("reader", [{}, {"use_features": False}, {"use_features": True}])
+def test_features_are_told_to_be_the_files_own_where_they_are_read(
+    reader: dict[str, bool], tmp_path: Path
+) -> None:
+    bars = synthetic_bars("ES", days=2, seed=0)
+    frame = bars.frame.assign(**pd.DataFrame(compute_features(bars), bars.frame.index, [*FEATURES]))
+    frame.to_parquet(path := tmp_path / "bars.parquet")
+    _, (facts,) = TrainingData((Source("ES", str(path), reader=reader),)).prepared(CONFIG)
+    assert facts.get("features") == ("precomputed" if reader.get("use_features") else None)
 
 
 def test_a_range_without_a_bar_is_named() -> None:
