@@ -1,4 +1,7 @@
-"""Files of JSON lines, each written as soon as it is known, so that a run that was cut off goes on."""
+"""Files of JSON lines, each written as soon as it is known, so that a run that was cut off goes on.
+
+It goes on with the same question alone: :func:`require_same` holds it to the one it was begun with.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import InputError
-from foundation.files import write_text
-from foundation.json_reading import Artifact, decode_json
+from foundation.files import write_json, write_text
+from foundation.json_reading import Artifact, decode_json, read_json
 
 Line = Mapping[str, Any]
+ASKED = Artifact("account of what a run was asked", "remove what lies beside it to begin anew")
 
 
 def read_json_lines(path: Path, artifact: Artifact) -> list[dict[str, Any]]:
@@ -57,3 +61,27 @@ def adding_lines(path: Path, before: Sequence[Line]) -> Iterator[Callable[[Line]
             file.flush()
 
         yield add
+
+
+def require_same(path: Path, asked: Mapping[str, Any], begun: bool) -> None:
+    """Refuse to go on with results of another question; write the question down where none are there.
+
+    Args:
+        path: of the account, beside the results.
+        asked: plain values by name: settings, and digests of what else decides on the results.
+        begun: whether results are there already.
+
+    Raises:
+        InputError: they were made with something else, or nobody knows with what; says what differs.
+    """
+    wanted = json.loads(json.dumps(asked))
+    if not begun:
+        write_json(path, wanted)
+        return
+    before = read_json(path, dict[str, Any], ASKED) if path.exists() else {}
+    differ = sorted(name for name in {*wanted, *before} if wanted.get(name) != before.get(name))
+    if differ:
+        raise InputError(
+            f"{path.parent}: what is there was made with other {', '.join(differ)}; choose another "
+            "place, or remove it to begin anew"
+        )

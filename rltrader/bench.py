@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import click
 
 from foundation.command_line.numbers import Number
+from foundation.files import to_json
 from rltrader.consoles import report_console
 
 STYLES = {
@@ -46,7 +46,7 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
 
     comparison = compare_reports(read_report(before), read_report(after), margin)
     if as_json:
-        click.echo(json.dumps(comparison.to_dict(), indent=2))
+        click.echo(to_json(comparison.to_dict(), indent=2))  # which has no infinity
         raise SystemExit(1 if comparison.regressed else 0)
     console = report_console(WIDTH)
     table = numeric_table("row", "before", "after", "ratio", "interval", "verdict")

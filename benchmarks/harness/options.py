@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import jax
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,7 +62,11 @@ def _count(name: str, default: int, help: str) -> Callable[[F], F]:
 def seconds_option(default: float) -> Callable[[F], F]:
     """Return ``--seconds-per-row``: measuring time of each row over all rounds."""
     return click.option(
-        "--seconds-per-row", default=default, show_default=True, help="Measuring time of each row."
+        "--seconds-per-row",
+        type=Number(0),
+        default=default,
+        show_default=True,
+        help="Measuring time of each row.",
     )
 
 

@@ -180,9 +180,8 @@ def interval_of(
         sd = max(sd, float((sum(own) / (len(one) + len(two) - 2)) ** 0.5))
         reach = student.ppf(1 - tail, freedom) * sd * (1 / len(one) + 1 / len(two)) ** 0.5
         return ratio * float(np.exp(-reach)), ratio * float(np.exp(reach))
-    if min(len(before.samples), len(after.samples)) < 2 and before.section:
+    if min(len(before.samples), len(after.samples)) < 2:
         return None
-
     drawn = resampled_medians(after.samples, rng) / resampled_medians(before.samples, rng)
     return central_interval(drawn, LEVEL)
 

@@ -10,13 +10,15 @@ useless. Each comparison is a page with nulls; ``advice_gain.json`` holds all th
 of rules and weights.
 
 It takes a quarter of an hour of two cores, most of it training. What is there already, in both folders,
-is taken as it is, so the same command goes on where it was stopped.
+is taken as it is, so the same command goes on where it was stopped; with other options or code it is
+refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ from benchmarks.baselines.pattern_agents import SETTINGS, train
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
 from benchmarks.harness.output import wide_console
 from foundation.errors import run_command
-from foundation.files import write_json
+from foundation.files import json_digest, write_json
+from foundation.import_closure import PACKAGES_ROOT, digests
+from foundation.json_lines import require_same
 from foundation.json_reading import Artifact, read_json
 from jax_port.data.advised_market import with_advice
 from jax_port.data.advisor_view import view_of
@@ -70,6 +74,9 @@ COMPARED = {"knows": (STRONG,), "useless": (FusionSettings(),)}
 WEIGHTS = (0.3, 1.0, 2.0, 5.0)
 SURE = {"knows": 0.5, "sure": 0.9, "useless": 0.5}
 """Confidence of each advisor that nothing is to be done; 0.9 of a direction."""
+
+ASKED = "asked.json"
+"""What the pages, and the policies of ``--scratch``, were made with."""
 
 Agents = list[tuple[Path, Policy]]
 
@@ -233,6 +240,12 @@ def what_training_brings(
     return rows
 
 
+@cache
+def code_digest() -> str:
+    """Return a SHA-256 over all code that decides on the study's numbers."""
+    return json_digest(digests(PACKAGES_ROOT, ["benchmarks.suites.advice_gain"]))
+
+
 def _show(console: Console, name: str, found: Mapping[str, Any]) -> None:
     console.print(f"{name}: {found['headline']} {found['reason']}", soft_wrap=True)
     for row in found["arms"]:
@@ -278,8 +291,14 @@ def _show_weights(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def main(
     out: Path, steps: int, train_days: int, days: int, ways: tuple[str, ...], scratch: Path
 ) -> None:
-    """Train agents, make the tables and compare, with each advisor and each fusion."""
+    """Train agents, make the tables and compare, with each advisor and each fusion.
+
+    A study that was cut off goes on, with the same options and code.
+    """
     console = wide_console()
+    asked = {"steps": steps, "train-days": train_days, "days": days, "code": code_digest()}
+    require_same(out / ASKED, asked, any(out.glob(f"*/{report.NUMBERS}")))
+    require_same(scratch / ASKED, asked, any(scratch.glob("*.safetensors")))
     market = prepare(pattern_bars(days=days, seed=JUDGED_ON, hidden=True), CONFIG)
     told = {"knows": JUDGED_ON, "sure": JUDGED_ON, "useless": ANOTHER}
     tables = {

@@ -5,11 +5,13 @@
 Optuna searches the same space for each trainer; a trial is one run of
 :mod:`benchmarks.suites.time_to_return` with a seed of its own. The best three settings are tried again
 with two more seeds, and those with the smallest mean are raced over fresh seeds, the trainers one after
-another with each seed. Every run is a line of the log, so that a search goes on where it was cut off.
+another with each seed. Every run is a line of the log, so that a search goes on where it was cut off,
+with the same options and code on the same machine.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ import optuna
 
 from benchmarks.baselines.trainers import BASELINES
 from benchmarks.harness import options as cli
-from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.machine_info import PACKAGES, machine_info
 from benchmarks.harness.output import publish, wide_console
 from benchmarks.harness.reports import SCHEMA, ReturnReport
 from benchmarks.harness.rows import ReturnRow
@@ -37,8 +39,11 @@ from benchmarks.suites.time_to_return import (
 )
 from foundation.command_line.numbers import Number
 from foundation.errors import InputError, run_command
-from foundation.json_lines import adding_lines, read_json_lines
+from foundation.files import json_digest
+from foundation.import_closure import PACKAGES_ROOT, digests
+from foundation.json_lines import adding_lines, read_json_lines, require_same
 from foundation.json_reading import Artifact, convert
+from foundation.provenance import cpu_model, versions
 
 SPACE: dict[str, tuple[int, ...]] = {
     "envs": (32, 64, 128, 256),
@@ -88,7 +93,7 @@ class Races:
 
     Attributes:
         options: of the plan, without what is drawn.
-        known: runs by stage, trainer, number and seed.
+        known: runs by stage, trainer, number and seed; one of other settings is no run of a race's.
         add: writes a run down.
     """
 
@@ -99,7 +104,7 @@ class Races:
     def run(self, stage: str, trainer: str, number: int, settings: dict[str, Any], seed: int) -> Run:
         """Return a run, from the log where it is there."""
         key = (stage, trainer, number, seed)
-        if key not in self.known:
+        if key not in self.known or self.known[key].settings != settings:
             row = run_in_process(trainer, plan_of(self.options, settings), seed)
             self.known[key] = Run(stage, trainer, number, settings, row)
             self.add(self.known[key])
@@ -145,6 +150,16 @@ def seconds_of(row: ReturnRow) -> float:
     return row.limit_seconds * (1 + min(max(short, 0.0), 2.0))
 
 
+def asked_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides on the runs of a log: options, code, and the machine that times them."""
+    return {
+        "options": options,
+        "code": json_digest(digests(PACKAGES_ROOT, ["benchmarks.suites.tuned_return"])),
+        "machine": [cpu_model(), os.cpu_count(), os.environ.get("JAX_PLATFORMS", "")],
+        "versions": versions(PACKAGES),
+    }
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--trainers", default=",".join(("port", *BASELINES)), help="Who is tuned and raced.")
 @click.option("--trials", default=16, type=click.IntRange(min=1), help="Of each trainer.")
@@ -175,11 +190,15 @@ def command(
     console = wide_console()
     lines = [] if log is None else read_json_lines(log, LINE)
     runs = [convert(line, Run, LINE, where=log) for line in lines]
+    if log is not None:
+        require_same(log.with_suffix(".asked.json"), asked_of(options), bool(lines))
     with ExitStack() as stack:
         add_line = stack.enter_context(adding_lines(log, lines)) if log is not None else None
 
         def add(run: Run) -> None:
-            console.print(f"[dim]{run.stage} {run.number}, {summary_line(run.row)}[/]")
+            console.print(
+                f"{run.stage} {run.number}, {summary_line(run.row)}", style="dim", markup=False
+            )
             if add_line is not None:
                 add_line(msgspec.to_builtins(run))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
-from foundation.json_lines import adding_lines, read_json_lines
+from foundation.json_lines import adding_lines, read_json_lines, require_same
 from foundation.json_reading import Artifact
 from tests.sentences import refuses
 
@@ -73,3 +73,34 @@ def test_lines_that_are_kept_are_the_only_ones_before(tmp_path: Path) -> None:
         assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n'
         add({"n": 11})
     assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n{"n": 11}\n'
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"steps": 4, "code": "a"},
+        {"steps": 3, "code": "b"},
+        {"steps": 3},
+        {"steps": 3, "code": "a", "days": 1},
+        {"steps": 3, "code": None},
+    ],
+)
+def test_what_is_there_goes_on_with_the_same_question_alone(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    path, asked = tmp_path / "asked.json", {"steps": 3, "code": "a"}
+    require_same(path, {"of": "an earlier run, of which nothing is left"}, begun=False)
+    require_same(path, asked, begun=False)
+    require_same(path, asked, begun=True)
+    with refuses():
+        require_same(path, other, begun=True)
+    require_same(path, asked, begun=True)  # which it still is
+    path.unlink()
+    with refuses():
+        require_same(path, asked, begun=True)
+
+
+def test_a_question_is_the_same_after_it_was_written(tmp_path: Path) -> None:
+    asked = {"rates": (1e-3, 0.1), "by": {1: "a"}}
+    require_same(tmp_path / "asked.json", asked, begun=False)
+    require_same(tmp_path / "asked.json", asked, begun=True)

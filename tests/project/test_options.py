@@ -90,7 +90,16 @@ def test_every_number_of_a_program_is_finite() -> None:
 
 def floats(code: str) -> Iterator[str]:
     """Yield the options of a module that take any float."""
-    for node in ast.walk(ast.parse(code)):
+    tree = ast.parse(code)
+    arguments = {
+        (id(call), one.arg)
+        for made in ast.walk(tree)
+        if isinstance(made, ast.FunctionDef)
+        for call in ast.walk(made)
+        for one in made.args.args
+        if one.annotation is not None and ast.unparse(one.annotation) == "float"
+    }
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or ast.unparse(node.func) not in (
             "click.option",
             "click.argument",
@@ -99,7 +108,10 @@ def floats(code: str) -> Iterator[str]:
         given = {one.arg: one.value for one in node.keywords}
         kind = ast.unparse(given["type"]) if "type" in given else ""
         default = given.get("default")
-        guessed = not kind and isinstance(default, ast.Constant) and isinstance(default.value, float)
+        number = isinstance(default, ast.Constant) and isinstance(default.value, float)
+        guessed = not kind and (
+            number or (isinstance(default, ast.Name) and (id(node), default.id) in arguments)
+        )
         if guessed or kind.startswith(("float", "click.FLOAT", "click.FloatRange")):
             yield ast.unparse(node.args[0])
 
@@ -116,3 +128,9 @@ def test_no_module_has_an_option_of_any_float(room: str) -> None:
 def test_an_option_of_any_float_is_found(kind: str) -> None:
     assert list(floats(f"click.option('--some', {kind})")) == ["'--some'"]
     assert not list(floats("click.option('--some', type=Number(0), default=1.0)"))
+
+
+def test_an_option_whose_default_is_an_argument_is_found() -> None:
+    for kind, found in (("float", ["'--some'"]), ("int", [])):
+        code = f"def f(default: {kind}):\n return click.option('--some', default=default)"
+        assert list(floats(code)) == found

@@ -16,7 +16,7 @@ from benchmarks.harness.output import write_report
 from benchmarks.harness.reports import SCHEMA, EnvReport, MarketData, TrainReport, read_report
 from benchmarks.harness.rows import EnvironmentRow, TrainingRow
 from benchmarks.harness.statistics import Samples
-from benchmarks.report.compare import change_of, compare
+from benchmarks.report.compare import change_of, compare, interval_of
 from benchmarks.report.sections import Measured
 from rltrader.bench import bench
 from tests.sentences import refuses
@@ -81,6 +81,38 @@ def test_the_command(tmp_path: Path) -> None:
     same = CliRunner().invoke(bench, ["compare", str(one), str(one)])
     assert same.exit_code == 0
     assert "1 same; 0 gone, 0 new" in same.output
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [([1e6], [2e6]), ([1e6], [2e6, 2e6]), ([1e6, 1e6], [0.5e6])]
+)
+def test_a_single_timing_says_nothing_of_its_scatter(
+    before: list[float], after: list[float], tmp_path: Path
+) -> None:
+    one, two = (
+        write_report(tmp_path / f"{n}.json", _report({"a": x})) for n, x in enumerate((before, after))
+    )
+    result = CliRunner().invoke(bench, ["compare", str(one), str(two), "--json"])
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)  # Infinity, which is no JSON
+
+    (change,) = json.loads(result.output, parse_constant=refuse)["changes"]
+    assert (result.exit_code, change["verdict"], change["low"], change["high"]) == (
+        0,
+        "unclear",
+        0.0,
+        None,
+    )
+    assert change["ratio"] == after[0] / before[0]
+    shown = CliRunner().invoke(bench, ["compare", str(one), str(two)]).output
+    assert "one sample" in shown
+    assert "1 unclear; 0 gone, 0 new" in shown
+
+
+def test_what_is_counted_needs_no_second_sample() -> None:
+    one, two = (Measured("", "a", "bytes", "less", ((x,),), exact=True) for x in (10.0, 12.0))
+    assert interval_of(one, two, {}, 0.025, np.random.default_rng(0)) == (1.2, 1.2)
 
 
 @pytest.mark.parametrize("text", ["{", '{"rows": [{"name": "a"}]}', "[]"])

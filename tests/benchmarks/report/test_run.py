@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         arguments = ["--quick", "--blocks", "1", "--sections", "latency,roofline", "--out", str(out)]
         run = CliRunner().invoke(main, arguments)
         assert run.exit_code == 1, run.output
-        assert "roofline failed: Error: No such option" in run.output
+        assert "roofline failed: error: no such option '--no-such-option'" in run.output
         again = CliRunner().invoke(main, arguments)
         assert again.exit_code == 1
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jax
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from benchmarks.harness.rows import ReturnPoint, ReturnRow
 from benchmarks.suites import tuned_return
 from benchmarks.suites.time_to_return import TrainingPlan
-from benchmarks.suites.tuned_return import FIRST, command, plan_of, seconds_of
+from benchmarks.suites.tuned_return import FIRST, Races, Run, asked_of, command, plan_of, seconds_of
 from tests.sentences import refuses
 
 OPTIONS = {
@@ -89,3 +90,32 @@ def test_each_finds_its_own_settings_and_a_cut_off_search_goes_on(
     assert CliRunner().invoke(command, words, catch_exceptions=False).exit_code == 0
     assert len(made) - before == before - 20
     assert log.read_text() == whole
+    for other in (["--limit-seconds", "39"], ["--trials", "12"]):  # a quick run has a limit of its own
+        words_now = [word for word in words if word != "--quick"] + other
+        with refuses():
+            command.main(words_now, standalone_mode=False)
+    assert log.read_text() == whole
+
+
+def test_a_race_with_other_settings_is_another_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More trials may choose others, and a race with those before says nothing of them."""
+    made: list[float] = []
+
+    def run(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
+        made.append(plan.settings.learning_rate)
+        return row(1.0)
+
+    monkeypatch.setattr(tuned_return, "run_in_process", run)
+    added: list[Run] = []
+    races = Races(OPTIONS, {}, added.append)
+    for rate in (1e-3, 1e-3, 2e-3, 2e-3):
+        races.run("race", "port", -1, {**FIRST, "learning_rate": rate}, 0)
+    assert made == [1e-3, 2e-3]
+    assert [one.settings["learning_rate"] for one in added] == made
+
+
+def test_a_log_is_of_the_code_and_the_machine_that_made_it() -> None:
+    asked = asked_of(OPTIONS)
+    assert asked["options"] == OPTIONS
+    assert (len(asked["code"]), len(asked["machine"])) == (64, 3)
+    assert asked["versions"]["jax"] == jax.__version__

@@ -21,6 +21,8 @@ def test_rows_are_agents(tmp_path: Path) -> None:
     assert read_agents(path) == ({"seed": 3, "learning_rate": 0.001}, {"learning_rate": 3e-4})
     zeros = write(tmp_path, "seed,ent_coef\n0,0\n,0.0\n 0 ,\n")
     assert read_agents(zeros) == ({"seed": 0, "ent_coef": 0.0}, {"ent_coef": 0.0}, {"seed": 0})
+    blanks = write(tmp_path, "seed,ent_coef\n1,  \n\t,0.5\n")
+    assert read_agents(blanks) == ({"seed": 1}, {"ent_coef": 0.5})
 
 
 @pytest.mark.parametrize(

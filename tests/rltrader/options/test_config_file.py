@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,15 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rltrader.options.config_file import config_option, config_option_without, schema, to_toml
+from foundation.toml_files import line
+from markets import contracts, contracts_file
+from rltrader.options.config_file import (
+    config_option,
+    config_option_without,
+    schema,
+    text_of,
+    to_toml,
+)
 from rltrader.options.environment import environment_options
 from rltrader.train import train
 from tests.sentences import refuses
@@ -184,3 +195,120 @@ def test_the_schema_names_every_option_of_train() -> None:
     assert described["norm_reward"]["type"] == "boolean"
     printed = CliRunner().invoke(train, ["--schema"])
     assert json.loads(printed.output) == schema(train)
+
+
+def test_every_kind_of_option_is_described() -> None:
+    whole = schema(train)
+    properties = whole["properties"]
+    assert (whole["type"], whole["additionalProperties"]) == ("object", False)
+    assert whole["title"] == "rltrader train --config"
+    several = {"type": "string"}
+    for name, wanted in {
+        "steps": {"type": "integer"},
+        "learning_rate": {"type": "number"},
+        "phase": {"enum": ["1", "2"]},
+        "snap": {"type": "boolean"},
+        "pi": {"type": ["string", "array"], "items": {"type": "integer"}},
+        "vf": {"type": ["string", "array"], "items": {"type": "integer"}},
+        "to": {"type": "string"},
+        "data": {"anyOf": [several, {"type": "array", "items": several}]},
+        "logger": {
+            "anyOf": [
+                {"enum": ["mlflow", "wandb"]},
+                {"type": "array", "items": {"enum": ["mlflow", "wandb"]}},
+            ]
+        },
+        "set": {"type": "object"},
+        "search": {"type": "object"},
+        "contract": {"type": "object"},
+    }.items():
+        described = dict(properties[name])
+        assert isinstance(described.pop("description"), str)
+        assert described == wanted, name
+
+
+def test_one_of_several_may_stand_alone(tmp_path: Path) -> None:
+    assert run(tmp_path, 'data = "long name.csv"')["bar_file"] == (Path("long name.csv"),)
+
+
+def test_what_a_program_sets_for_a_command_holds_beside_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("steps = 5")
+    command.main(["--config", str(path)], standalone_mode=False, default_map={"n_steps": 9, "steps": 1})
+    assert (SEEN["n_steps"], SEEN["steps"]) == (9, 5)
+
+
+@click.command()
+@config_option
+@click.option("--steps", type=int)
+@click.option("--certificate")
+@click.option("--least")
+@click.option("--require-key")
+@click.option("--ungated", is_flag=True)
+@click.option("--resume", is_flag=True)
+@click.option("--out")
+@click.option("--storage")
+@click.option("--study")
+@click.option("--lease", type=int)
+@click.option("--distributed", is_flag=True)
+@click.option("--coordinator")
+@click.option("--processes", type=int)
+@click.option("--process-id", type=int)
+@click.pass_context
+def placed(context: click.Context, **options: Any) -> None:
+    """Remember what is written of options that say where and whether."""
+    SEEN.clear()
+    SEEN.update(toml=to_toml(context, {"gamma": [0.9]}, {"sweep": "there/sweep.json"}))
+
+
+def test_where_and_whether_it_was_run_is_no_part_of_what_was_asked() -> None:
+    words = [
+        word
+        for param in placed.params
+        if param.name not in ("config_file", "steps")
+        for word in ([param.opts[0]] if getattr(param, "is_flag", False) else [param.opts[0], "3"])
+    ]
+    placed.main(["--steps", "4", *words], standalone_mode=False)
+    assert SEEN["toml"] == 'steps = 4\nsweep = "there/sweep.json"\n\n[search]\ngamma = [0.9]\n'
+
+
+OWN = {
+    "name": "Crude",
+    "tick_size": 0.01,
+    "tick_value_cents": 1000,
+    "slippage_ticks": 1,
+    "commission_cents": 250,
+}
+
+
+@pytest.fixture
+def own_contracts() -> Iterator[None]:
+    """Leave the table of contracts as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
+        patch.setattr(contracts_file, "_files", {})
+        yield
+
+
+def test_contracts_of_one_s_own_are_registered_and_written_again(
+    tmp_path: Path, own_contracts: None
+) -> None:
+    """All that the command names, whether one or several are named."""
+    tables = {f"contract.{symbol}": {**OWN, "name": symbol} for symbol in ("CLX", "CLY", "CLZ")}
+    text = "\n".join(
+        line_of
+        for name, table in tables.items()
+        for line_of in (f"[{name}]", *(line(*one) for one in table.items()))
+    )
+    run(tmp_path, text)
+    assert contracts.get_contract("CLY").name == "CLY"
+    for symbols in ("CLX", ("ES", "CLX", "CLZ")):
+        written = tomllib.loads(text_of({"symbol": symbols}, {}))
+        named = {"CLX"} if symbols == "CLX" else {"CLX", "CLZ"}
+        assert set(written["contract"]) == named
+        assert all(written["contract"][one] == {**OWN, "name": one} for one in named)
+
+
+def test_a_file_whose_name_is_no_text_is_refused() -> None:
+    with refuses():
+        text_of({"data": [os.fsdecode(b"bars-\xff.csv")]}, {})
