@@ -55,6 +55,53 @@ def test_imports_for_type_checkers_do_not_count(packages: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import typing\nif typing.TYPE_CHECKING:\n    import shop.unused\nimport shop.rates\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from shop.unused import z\n"
+        "else:\n    try:\n        from . import rates\n    except ImportError:\n        pass\n",
+        "async def later():\n    if True:\n        import shop.rates as other\n",
+        "class Till:\n    from .rates import x\n",
+    ],
+    ids=["by its module", "within the other branch", "later", "in a class"],
+)
+def test_what_is_run_counts_wherever_it_stands(packages: Path, text: str) -> None:
+    (packages / "shop/till.py").write_text(text)
+    wanted = ["shop/__init__.py", "shop/rates.py", "shop/till.py"]
+    assert list(closure(packages, ["shop.till"])) == wanted
+
+
+def test_a_packages_own_file_imports_what_lies_in_it(packages: Path) -> None:
+    """Relative imports of a package's file begin in the package, of a module's file above it."""
+    (packages / "shop/deep/__init__.py").write_text("from .rules import rule\nfrom ..tax import x\n")
+    (packages / "shop/deep/rules.py").write_text("from ..bonus import y\n")
+    (packages / "shop/tax.py").write_text("")
+    wanted = ["__init__", "bonus", "deep/__init__", "deep/rules", "tax"]
+    assert list(closure(packages, ["shop.deep"])) == [f"shop/{name}.py" for name in wanted]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "async def price():\n    pass\n",
+        "class price:\n    pass\n",
+        "import json as price\n",
+        "from json import *\n",
+        "def __getattr__(name):\n    return 1\n",
+        "for price in (1, 2):\n    pass\n",
+    ],
+)
+def test_a_name_that_a_package_may_define_is_no_missing_module(packages: Path, text: str) -> None:
+    (packages / "shop/deep/__init__.py").write_text(text)
+    (packages / "shop/till.py").write_text("from shop.deep import price\n")
+    wanted = ["shop/__init__.py", "shop/deep/__init__.py", "shop/till.py"]
+    assert list(closure(packages, ["shop.till"])) == wanted
+    (packages / "shop/deep/__init__.py").write_text("from . import price\n")
+    with refuses():  # a package that imports it of itself does not define it
+        closure(packages, ["shop.till"])
+
+
 @pytest.mark.parametrize("name", ["prices", "tax", "rates", "bonus", "deep/rules", "deep/__init__"])
 def test_a_module_that_is_missing_is_an_error_that_names_it_and_who_imports_it(
     packages: Path, name: str
