@@ -202,7 +202,8 @@ def test_refusals_are_one_sentence_that_names_the_place(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / ("x" * 300)):
         with refuses(kind=WriteError), atomic_folder(path):
             pass
-    assert names(tmp_path) == ["file", "folder"]
+    assert names(tmp_path) == ["file", "folder", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk_is_named_whoever_notices_it(
