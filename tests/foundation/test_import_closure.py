@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,18 @@ def test_a_name_that_a_package_may_define_is_no_missing_module(packages: Path, t
     (packages / "shop/deep/__init__.py").write_text("from . import price\n")
     with refuses():  # a package that imports it of itself does not define it
         closure(packages, ["shop.till"])
+
+
+def test_a_package_goes_before_a_module_of_its_name_as_python_imports_them(packages: Path) -> None:
+    (packages / "shop/rates").mkdir()
+    (packages / "shop/rates/__init__.py").write_text("x = 2\n")
+    (packages / "shop/till.py").write_text("from shop.rates import x\nprint(x)\n")
+    ran = subprocess.run(
+        [sys.executable, "-m", "shop.till"], cwd=packages, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "2\n"
+    wanted = ["shop/__init__.py", "shop/rates/__init__.py", "shop/till.py"]
+    assert list(closure(packages, ["shop.till"])) == wanted
 
 
 @pytest.mark.parametrize("name", ["prices", "tax", "rates", "bonus", "deep/rules", "deep/__init__"])
