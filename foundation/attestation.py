@@ -116,8 +116,9 @@ def unseal(
     except (binascii.Error, ValueError):
         raise artifact.damaged(where, "its payload is no base64") from None
     stated = decode_json(payload, _Statement, artifact, where=where)
-    if (stated.kind, stated.predicate_type) != (STATEMENT, kind):
-        raise artifact.damaged(where, f"it is {stated.predicate_type!r}, not {kind!r}")
+    for found, expected in ((stated.kind, STATEMENT), (stated.predicate_type, kind)):
+        if found != expected:
+            raise artifact.damaged(where, f"it is {found!r}, not {expected!r}")
     return {one.name: one.digest.sha256 for one in stated.subject}, stated.predicate, signer
 
 

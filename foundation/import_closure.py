@@ -94,7 +94,7 @@ def digests(root: Path, modules: Iterable[str]) -> dict[str, str]:
 
 def _module_file(root: Path, module: str) -> Path | None:
     base = root.joinpath(*module.split("."))
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+    for candidate in (base / "__init__.py", base.with_suffix(".py")):  # as Python looks for them
         if candidate.is_file():
             return candidate
     return None

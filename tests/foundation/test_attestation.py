@@ -38,8 +38,10 @@ def test_what_was_sealed_comes_back() -> None:
         {"payload": base64.b64encode(b"[]").decode()},
         {"payloadType": "text/plain"},
         {"signatures": "x"},
+        {"payloadType": "application/json"},
+        {"payload": f"{seal(STATED)['payload'][:8]}\n{seal(STATED)['payload'][8:]}"},
     ],
-    ids=["no base64", "no object", "another payload", "no signatures"],
+    ids=["no base64", "no object", "another payload", "no signatures", "JSON", "two lines"],
 )
 def test_what_is_no_envelope_is_named(change: dict[str, Any]) -> None:
     with refuses():
@@ -49,6 +51,8 @@ def test_what_is_no_envelope_is_named(change: dict[str, Any]) -> None:
 def test_another_kind_of_statement_is_named() -> None:
     with refuses():
         unseal(seal(statement(SUBJECTS, "urn:other", {})), KIND, NOTE, "f")
+    with refuses():
+        unseal(seal({**STATED, "_type": "https://in-toto.io/Statement/v0.1"}), KIND, NOTE, "f")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.errors import printable, reason_of
+from foundation.errors import is_out_of_memory, printable, reason_of
 from tests.sentences import check_process
 
 RUN = """
@@ -71,6 +71,41 @@ def test_the_midst_of_a_very_long_sentence_is_left_out(tmp_path: Path) -> None:
     assert len(done.stderr) < 1300
     assert done.stderr.startswith("error: a.csv: xxx")
     assert done.stderr.endswith("; mend it\n")
+
+
+@pytest.mark.parametrize("length", [1200, 1201])
+def test_a_sentence_is_whole_up_to_its_length(tmp_path: Path, length: int) -> None:
+    done = run(f"raise InputError(''.join(str(n % 10) for n in range({length})))", tmp_path)
+    whole = "".join(str(number % 10) for number in range(length))
+    shown = whole if length == 1200 else f"{whole[:600]} [...] {whole[-600:]}"
+    assert (done.returncode, done.stderr) == (2, f"error: {shown}\n")
+
+
+def test_a_file_that_the_system_does_not_let_us_use_is_bad_input_if_it_has_a_name(
+    tmp_path: Path,
+) -> None:
+    done = run("raise PermissionError(13, 'Permission denied', 'bars.csv')", tmp_path)
+    check_process(done)
+    assert list(tmp_path.iterdir()) == []
+    done = run("raise OSError(5, 'Input/output error')", tmp_path)
+    (crash,) = tmp_path.iterdir()
+    check_process(done, re.escape(crash.name), code=70)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("no room"), False),
+        (ValueError("Out of memory"), False),
+        (OSError("out of memory"), False),
+    ],
+    ids=repr,
+)
+def test_memory_is_used_up_where_its_own_errors_say_so(error: Exception, is_it: bool) -> None:
+    assert is_out_of_memory(error) is is_it
 
 
 def test_a_crash_file_that_cannot_be_written_does_not_hide_the_error(tmp_path: Path) -> None:

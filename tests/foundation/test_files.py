@@ -62,10 +62,10 @@ def test_on_an_exception_the_place_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
-    path = write_json(
-        tmp_path / "a.json", {"x": float("nan"), "y": [1, float("inf")], "z": (True, None)}
-    )
-    assert json.loads(path.read_text()) == {"x": None, "y": [1, None], "z": [True, None]}
+    nan, path = float("nan"), tmp_path / "a.json"
+    write_json(path, {"x": nan, "y": [-float("inf")], "z": (True, nan, ({"a": nan},))})
+    assert path.read_text().startswith('{\n "x": null,\n "y": [\n  null\n ],\n "z": ')
+    assert json.loads(path.read_text()) == {"x": None, "y": [None], "z": [True, None, [{"a": None}]]}
     assert write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
 
 
@@ -106,6 +106,10 @@ def test_a_folder_replaces_its_own_files_in_one_step(tmp_path: Path) -> None:
     assert contents(place) == {"a": "2"}
     if sys.platform == "linux":
         assert place.stat().st_ino != before  # the whole folder was exchanged
+        fill(place, c="3")
+        before = place.stat().st_ino
+        fill(place, c="4")  # which this write replaces, and an earlier one need not have left
+        assert place.stat().st_ino != before
     assert names(tmp_path) == ["out"]
 
 
@@ -113,8 +117,9 @@ def test_files_of_others_in_a_folder_stay(tmp_path: Path) -> None:
     place = tmp_path / "out"
     fill(place, a="1", b="1")
     (place / "notes").write_text("mine")
-    fill(place, a="2")
-    assert contents(place) == {"a": "2", "notes": "mine"}
+    for text in "23":
+        fill(place, c=text)
+        assert contents(place) == {"c": text, "notes": "mine"}
     assert names(tmp_path) == ["out"]
 
 
@@ -184,22 +189,21 @@ def test_an_exception_in_a_folder_leaves_the_old_whole(tmp_path: Path) -> None:
 def test_refusals_are_one_sentence_that_names_the_place(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")  # no ordinary file, as /dev/null is none, which root could replace
     for path in (
         tmp_path / "file" / "deep" / "a",
         tmp_path / "file" / "a",
         tmp_path / "folder",
         tmp_path / ("x" * 300),
-        Path("/dev/null"),
+        tmp_path / "pipe",
     ):
         with refuses(kind=WriteError):
             write_text(path, "x")
-    for path in (
-        tmp_path / "file",
-        tmp_path / ("x" * 300),
-    ):
+    for path in (tmp_path / "file", tmp_path / ("x" * 300)):
         with refuses(kind=WriteError), atomic_folder(path):
             pass
-    assert names(tmp_path) == ["file", "folder"]
+    assert names(tmp_path) == ["file", "folder", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk_is_named_whoever_notices_it(

@@ -47,6 +47,14 @@ def test_what_is_no_utf8_is_refused_and_not_taken_for_cut_off(tmp_path: Path, da
         read_json_lines(path, LINE)
 
 
+@pytest.mark.parametrize("text", ['{"n": 0}\n\n{"n": 1}\n', '\n{"n": 0}\n'])
+def test_an_empty_line_before_the_last_is_no_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text(text)
+    with refuses():
+        read_json_lines(path, LINE)
+
+
 @pytest.mark.parametrize("ending", ["", "\n"])
 @pytest.mark.parametrize("at", range(4))
 def test_a_damaged_line_is_passed_over_only_where_it_is_the_last(

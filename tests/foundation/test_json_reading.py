@@ -112,6 +112,12 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         read(path)
 
 
+def test_half_a_character_is_no_text() -> None:
+    """A surrogate that stands alone in a text, which UTF-8 cannot hold."""
+    with refuses():
+        decode_json('{"name": "\ud83d", "parts": []}', Outer, THING, where="x")
+
+
 def test_brackets_in_strings_do_not_count() -> None:
     text = json.dumps({**GOOD, "rest": ["[" * 100, '\\"[[[' * 50, "1" * 40]})
     assert decode_json(text, Outer, THING, where="x").name == "x"

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import jax
 import pytest
@@ -27,6 +33,62 @@ def test_devices_in_words_and_as_values() -> None:
     words = provenance.device_name(devices)
     assert words == f"{len(devices)} x {devices[0].platform} ({devices[0].device_kind})"
     assert provenance.device_info(devices)["count"] == len(devices)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A device whose platform and name are not the same word."""
+
+    platform: str = "gpu"
+    device_kind: str = "Card 200"
+
+
+def test_a_device_is_told_by_its_platform_and_its_name() -> None:
+    two = [Card(), Card(device_kind="another")]
+    assert provenance.device_info(two) == {"platform": "gpu", "kind": "Card 200", "count": 2}
+    assert provenance.device_name(two) == "2 x gpu (Card 200)"
+    made = provenance.made_with(("numpy",), two[:1])
+    assert made == {"versions": provenance.versions(("numpy",)), "device": "1 x gpu (Card 200)"}
+
+
+def test_what_a_speed_depends_on_is_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--b --a")
+    found = provenance.machine_info(("numpy",), [Card()], jax.config)
+    stamp, load = datetime.fromisoformat(found.pop("time")), found.pop("load_average")
+    assert stamp.utcoffset() == UTC.utcoffset(None)
+    assert abs((datetime.now(UTC) - stamp).total_seconds()) < 3600
+    assert len(load) == 3
+    told = re.search(r"^model name\s*:\s*(.*\S)", _cpuinfo(), re.MULTILINE)
+    assert found == {
+        "python": platform.python_version(),
+        "versions": {"numpy": version("numpy")},
+        "platform": platform.platform(),
+        "cpu": told[1] if told else platform.processor() or platform.machine(),
+        "cores": provenance.cores(),
+        "device": {"platform": "gpu", "kind": "Card 200", "count": 1},
+        "flags": {
+            "XLA_FLAGS": "--b --a",
+            "jax_enable_x64": False,
+            "jax_default_matmul_precision": jax.config.jax_default_matmul_precision,
+        },
+    }
+
+
+def test_the_time_is_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        stamp = provenance.now()
+        assert time.localtime().tm_gmtoff == 9 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", stamp)
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
 
 
 def test_machine_info_has_the_flags_of_jax() -> None:

@@ -92,6 +92,7 @@ def test_values_that_were_read_before_are_held_to_a_type_too() -> None:
         b"a = " + b"[" * 32 + b"]" * 32,
         b"[a]\nb = [1, {c = 9223372036854775808}]",
         b"a = [[1, -9223372036854775809]]",
+        b"a = 1\nb = 9223372036854775808\nc = 1",
         b"\xef\xbb",
     ],
 )
