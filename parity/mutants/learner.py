@@ -25,7 +25,7 @@ from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
 from parity.learner.suite import LearnerRun, check_decisions, check_drawn
 from parity.mutants.findings import Findings
-from parity.mutants.recordings import RECORD
+from parity.mutants.recordings import RECORD, numbered
 from parity.suites.randomness import check_learner_draws
 
 SCENARIO, SEED = "learner", 0
@@ -80,7 +80,7 @@ def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: 
 
 def load_learner(folder: Path) -> list[RecordedLearner]:
     """Read what :func:`make_learner` wrote."""
-    return [_load(place) for place in sorted(folder.glob("learner-*"))]
+    return [_load(place) for place in numbered(folder, "learner")]
 
 
 def _load(place: Path) -> RecordedLearner:

@@ -123,7 +123,12 @@ def make(folder: Path, only: Sequence[Scenario] | None = None, seed: int = 0) ->
 
 def load(folder: Path) -> list[RecordedScenario]:
     """Read what :func:`make` wrote, in its order."""
-    return [_load_scenario(place) for place in sorted(folder.glob("scenario-*"))]
+    return [_load_scenario(place) for place in numbered(folder, "scenario")]
+
+
+def numbered(folder: Path, what: str) -> list[Path]:
+    """Return what lies in a folder under names such as "scenario-10", by number."""
+    return sorted(folder.glob(f"{what}-*"), key=lambda place: int(place.name.rpartition("-")[2]))
 
 
 def _load_scenario(place: Path) -> RecordedScenario:
