@@ -53,7 +53,8 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path}: larger than {MOST_BYTES:,} bytes; one row a seed is enough")
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+            every = enumerate(csv.reader(file), 1)
+            lines = {number: line for number, line in every if any(cell.strip() for cell in line)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a CSV with one row a seed") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -62,7 +63,8 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         raise InputError(
             f"{path}: has {max(len(lines) - 1, 0)} rows; give a header and two seeds or more"
         )
-    header = [cell.strip() for cell in lines[0]]
+    first, *data = lines.items()
+    header = [cell.strip() for cell in first[1]]
     if all(_is_number(cell) for cell in header):
         raise InputError(
             f"{path}: the first line holds numbers; begin with a header, such as seed,score"
@@ -76,7 +78,7 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         raise InputError(f"{path}: there is no column but the seed's; give one with a score")
     places = [header.index(one) for one in wanted]
     rows = []
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in data:
         if len(line) != len(header):
             raise InputError(
                 f"{path}, row {number}: {len(line)} cells, and {len(header)} in the header; mend the "
@@ -86,7 +88,7 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
     numbered = [one for one in header if one.lower() == SEED]
     seeds = tuple(
         line[header.index(numbered[0])].strip() if numbered else str(number)
-        for number, line in enumerate(lines[1:])
+        for number, (_, line) in enumerate(data)
     )
     twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if twice:
