@@ -71,7 +71,7 @@ def _smallest(
     if judge.pair.command is not None:
         line = judge.pair.command(state, action)
     elif command and both:
-        line = f"{command} --state '{json.dumps(state)}' --action '{json.dumps(action)}'"
+        line = f"{command} --state {_quoted(state)} --action {_quoted(action)}"
     return SmallestCase(
         state=state,
         action=action,
@@ -82,6 +82,11 @@ def _smallest(
         command=line,
         described=_described(judge.pair, case),
     )
+
+
+def _quoted(value: Any) -> str:
+    """Return a value as JSON between quotes, as a shell hands it on."""
+    return "'" + json.dumps(value).replace("'", "'\"'\"'") + "'"
 
 
 def _described(pair: Pair, case: Cases) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import Any
 
 import pytest
+from gymnasium import spaces
 
 from parity import Pair, Port, Report
 from parity.harness import cases as make
@@ -13,6 +16,7 @@ from parity.harness.judge import Judge
 from parity.harness.output.page import render
 from parity.harness.shrink import smallest_cases
 from tests.parity.harness.lander import pair, program
+from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
 
 
@@ -73,3 +77,36 @@ def test_they_are_on_the_page() -> None:
 def test_words_that_cannot_be_are_refused(changes: Any) -> None:
     with refuses():
         cases_of(late(**changes))
+
+
+def test_the_command_reaches_the_program_as_it_was_meant_whatever_names_hold() -> None:
+    """A shell ends a text in quotes at the next quote, and a state's names may have one."""
+    names = {"levels": "pilot's levels", "count": "count", "open": 'it\'s "open" $HOME `now`'}
+
+    def read(one: tiny.Tiny) -> dict[str, Any]:
+        return {names[name]: value for name, value in tiny.read(one).items()}
+
+    def write(one: tiny.Tiny, state: dict[str, Any]) -> None:
+        tiny.write(one, {name: state[shown] for name, shown in names.items()})
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        return one.step(int(action["arm's"]))
+
+    def late(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = step(one, action)
+        return obs, reward + 1, *others
+
+    space = spaces.Dict({"arm's": spaces.Discrete(2), "\\": spaces.Discrete(2)})
+    changes: dict[str, Any] = {"read": read, "write": write, "action_space": lambda one: space}
+    told = cases_of(
+        tiny.pair(tiny.side(late, **changes), reference=tiny.side(step, **changes), state={}),
+        "envparity case some:pair",
+    )
+    assert told
+    for one in told:
+        *begins, _, state, _, action = shlex.split(one.command)
+        assert begins == ["envparity", "case", "some:pair"]
+        assert json.loads(state) == one.state
+        assert json.loads(action) == one.action
+        assert set(one.state) == set(names.values())
+        assert set(one.action) == {"action.arm's", "action.\\"}
