@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,7 +87,16 @@ def _smallest(
 
 def _quoted(value: Any) -> str:
     """Return a value as JSON between quotes, as a shell hands it on."""
-    return "'" + json.dumps(value).replace("'", "'\"'\"'") + "'"
+    return "'" + json.dumps(_finite(value)).replace("'", "'\"'\"'") + "'"
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with those that JSON has no number for as words: "nan", "inf"."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _described(pair: Pair, case: Cases) -> dict[str, Any]:
