@@ -9,7 +9,7 @@ Both can be read off the programs as JAX traces them, on any device.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agent, update
 from markets import EnvConfig
 from parity.engine.compare import Comparison
-from parity.engine.jaxprs import equations
+from parity.engine.jaxprs import equations, inside
 from parity.engine.verify import CheckResult
 from parity.learner.cases import LearnerCase
 from parity.learner.port import hyper_of, make_params
@@ -33,6 +33,9 @@ UNROUNDED = ("reshape", "broadcast_in_dim", "squeeze", "transpose", "slice", "co
 """Operations that hand numbers on as they are."""
 FLOAT32_BITS = 23
 """Of a float32's mantissa."""
+
+KINDS = ROUNDED, OTHER, NARROWED = "rounded", "other", "narrowed"
+"""A float64 rounded to float32, any other number, and a float32 cast from a float64 that was not."""
 
 Programs = dict[str, tuple[Any, ...]]
 """A function and what it is traced with, by name."""
@@ -125,26 +128,91 @@ def divisions(program: Any) -> Iterator[str]:
 
 
 def casts_and_back(program: Any) -> Iterator[str]:
-    """Give a sentence for each float64 that a traced program casts to float32 and back."""
-    traced = list(equations(program))
-    made = {variable: equation for equation in traced for variable in equation.outvars}
+    """Give a sentence for each float64 that a traced program casts to float32 and back, also where the
+    casts lie in different functions, branches or loops: a compiler puts them in one another's place.
+    """
+    given = [OTHER] * len(getattr(program, "jaxpr", program).invars)
+    yield from _Rounding().follow(program, given)[1]
 
-    def origin(variable: Any) -> Any:
-        equation = None if hasattr(variable, "val") else made.get(variable)
-        while equation is not None and equation.primitive.name in UNROUNDED:
-            equation = made.get(equation.invars[0])
-        return equation
 
-    for equation in traced:
-        if not _casts(equation, "float32", "float64"):
-            continue
-        narrowing = origin(equation.invars[0])
-        if narrowing is None or not _casts(narrowing, "float64", "float32"):
-            continue
-        rounding = origin(narrowing.invars[0])
-        rounded = rounding is not None and rounding.primitive.name == "reduce_precision"
-        if not rounded or rounding.params["mantissa_bits"] > FLOAT32_BITS:
-            yield f"a cast to float32 and back, which a compiler may leave out{_where(equation)}"
+class _Rounding:
+    """Follows numbers through a traced program and those inside it, each as often as it is called.
+
+    Every number is :data:`NARROWED`, :data:`ROUNDED` or :data:`OTHER`.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, tuple[str, ...]], tuple[list[str], list[str]]] = {}
+
+    def follow(self, program: Any, given: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return what a program's results are if its arguments are these, and its sentences."""
+        jaxpr = getattr(program, "jaxpr", program)
+        call = id(jaxpr), tuple(given)
+        if call not in self._known:
+            self._known[call] = self._followed(jaxpr, given)
+        return self._known[call]
+
+    def _followed(self, jaxpr: Any, given: Sequence[str]) -> tuple[list[str], list[str]]:
+        marks = dict(zip(jaxpr.invars, given, strict=True))
+        found: list[str] = []
+
+        def of(variables: Sequence[Any]) -> list[str]:
+            return [OTHER if hasattr(one, "val") else marks.get(one, OTHER) for one in variables]
+
+        for equation in jaxpr.eqns:
+            operands = of(equation.invars)
+            if _casts(equation, "float32", "float64") and operands[0] == NARROWED:
+                what = "a cast to float32 and back, which a compiler may leave out"
+                found.append(f"{what}{_where(equation)}")
+            results, within = self._after(equation, operands)
+            found += within
+            marks |= dict(zip(equation.outvars, results, strict=True))
+        return of(jaxpr.outvars), found
+
+    def _after(self, equation: Any, operands: list[str]) -> tuple[list[str], list[str]]:
+        """Return what an operation's results are, and the sentences of programs inside it."""
+        name, params = equation.primitive.name, equation.params
+        if name in UNROUNDED:
+            return operands[:1], []
+        if name == "reduce_precision":
+            return [ROUNDED if params["mantissa_bits"] <= FLOAT32_BITS else OTHER], []
+        if _casts(equation, "float64", "float32"):
+            return [OTHER if operands[0] == ROUNDED else NARROWED], []
+        if name == "scan":
+            first = params["num_consts"]
+            last = first + params["num_carry"]
+            return self._loop(params["jaxpr"], operands[:first], operands[first:last], operands[last:])
+        if name == "while":
+            first, last = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+            carried, found = self._loop(params["body_jaxpr"], operands[first:last], operands[last:], [])
+            asked = self.follow(params["cond_jaxpr"], [*operands[:first], *carried])
+            return carried, [*asked[1], *found]
+        given = operands[1:] if name == "cond" else operands
+        marks, found = [OTHER] * len(equation.outvars), []
+        for number, program in enumerate(inside(params)):
+            taken = len(getattr(program, "jaxpr", program).invars)
+            fits = taken == len(given)
+            results, within = self.follow(program, given if fits else [OTHER] * taken)
+            found += within
+            if fits and len(results) == len(marks):
+                marks = results if number == 0 else _either(marks, results)
+        return marks, found
+
+    def _loop(
+        self, body: Any, held: list[str], carried: list[str], rows: list[str]
+    ) -> tuple[list[str], list[str]]:
+        """Return what the results of a loop are, and its sentences, whatever round it is in."""
+        while True:
+            results, found = self.follow(body, [*held, *carried, *rows])
+            after = _either(carried, results[: len(carried)])
+            if after == carried:
+                return [*carried, *results[len(carried) :]], found
+            carried = after
+
+
+def _either(one: list[str], other: list[str]) -> list[str]:
+    """Return what numbers are that come from one of two places: narrowed if they are in any."""
+    return [max(pair, key=KINDS.index) for pair in zip(one, other, strict=True)]
 
 
 def _casts(equation: Any, before: str, after: str) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jax_port.data.data_loader import prepare
+from jax_port.data.features import compute_features
 from jax_port.runs.training_data import (
     Source,
     TrainingData,
@@ -17,10 +18,6 @@ from jax_port.runs.training_data import (
     iso_date,
     trading_days,
 )
-
-
-from jax_port.data.features import compute_features
-from jax_port.runs.training_data import Source, TrainingData, from_options, iso_date
 from markets import EnvConfig
 from markets.bars import FEATURES
 from markets.clock import new_york_dates

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from parity import Pair, Port, Report
 from parity.command.main import _json
+from parity.command.main import _json as json_of
 from parity.command.one_case import show_case
 from parity.harness import cases as make
 from parity.harness.findings import SmallestCase
@@ -110,3 +113,60 @@ def test_the_command_of_a_case_without_a_number_shows_it_again(odd: float) -> No
     lines, wrong = show_case(one, state, action)
     assert wrong
     assert [line.split()[:2] for line in lines if " logic " in line] == [["reward", "logic"]]
+
+
+def test_the_command_reaches_the_program_as_it_was_meant_whatever_names_hold() -> None:
+    """A shell ends a text in quotes at the next quote, and a state's names may have one."""
+    names = {"levels": "pilot's levels", "count": "count", "open": 'it\'s "open" $HOME `now`'}
+
+    def read(one: tiny.Tiny) -> dict[str, Any]:
+        return {names[name]: value for name, value in tiny.read(one).items()}
+
+    def write(one: tiny.Tiny, state: dict[str, Any]) -> None:
+        tiny.write(one, {name: state[shown] for name, shown in names.items()})
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        return one.step(int(action["arm's"]))
+
+    def late(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = step(one, action)
+        return obs, reward + 1, *others
+
+    space = spaces.Dict({"arm's": spaces.Discrete(2), "\\": spaces.Discrete(2)})
+    changes: dict[str, Any] = {"read": read, "write": write, "action_space": lambda one: space}
+    told = cases_of(
+        tiny.pair(tiny.side(late, **changes), reference=tiny.side(step, **changes), state={}),
+        "envparity case some:pair",
+    )
+    assert told
+    for one in told:
+        *begins, _, state, _, action = shlex.split(one.command)
+        assert begins == ["envparity", "case", "some:pair"]
+        assert json.loads(state) == one.state
+        assert json.loads(action) == one.action
+        assert set(one.state) == set(names.values())
+        assert set(one.action) == {"action.arm's", "action.\\"}
+
+
+@pytest.mark.parametrize(("first", "second"), [(np.nan, 1.5), (np.inf, 0.25), (-np.inf, 2.0)])
+def test_a_command_with_what_is_no_finite_number_is_read_as_that_state(
+    first: float, second: float
+) -> None:
+    class Unset(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.array([first, second])
+            return self.seen()
+
+    def wrong(one: Any, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + 1, *others
+
+    one = tiny.pair(tiny.side(wrong, make=Unset), reference=tiny.side(make=Unset), state={})
+    (told, *_) = cases_of(one, "envparity case some:pair")
+    *_, state, _, action = shlex.split(told.command)
+    lines, differs = show_case(one, json_of("--state", state), json_of("--action", action))
+    assert differs
+    assert any(line.split()[:2] == ["reward", "logic"] for line in lines), lines
+    shown = json_of("--state", state)
+    assert np.array_equal(np.asarray(shown["levels"], float), told.state["levels"], equal_nan=True)

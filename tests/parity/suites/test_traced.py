@@ -128,3 +128,100 @@ def test_casts_are_followed_through_what_hands_numbers_on() -> None:
         assert len(list(casts_and_back(inside))) == 1
         assert not list(divisions(inside))
         assert len(list(divisions(jax.make_jaxpr(lambda x: x / 3)(x)))) == 1
+
+
+def narrow(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.float32)
+
+
+def widen(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.float64)
+
+
+def rounded(x: jax.Array) -> jax.Array:
+    return jax.lax.reduce_precision(x, exponent_bits=8, mantissa_bits=23)
+
+
+def branch(on: Any) -> Any:
+    return lambda x: jax.lax.cond(x[0] > 0, on, lambda x: jnp.zeros(2, jax.eval_shape(on, x).dtype), x)
+
+
+def loop(on: Any) -> Any:
+    return lambda x: jax.lax.scan(lambda c, y: (c, on(y)), 0, x[None])[1][0]
+
+
+def held(on: Any) -> Any:
+    """Use a number that a loop finds again in every round."""
+    return lambda x: jax.lax.scan(lambda c, _: (c, on(x)), 0, jnp.arange(3))[1][0]
+
+
+def carried(on: Any) -> Any:
+    def run(x: jax.Array) -> jax.Array:
+        begun = jnp.zeros(2, jax.eval_shape(on, x).dtype)
+        return jax.lax.scan(lambda c, y: (on(y), c.sum()), begun, x[None])[0]
+
+    return run
+
+
+def until(on: Any) -> Any:
+    def run(x: jax.Array) -> jax.Array:
+        begun = (jnp.int32(0), jnp.zeros(2, jax.eval_shape(on, x).dtype))
+        return jax.lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, on(x)), begun)[1]
+
+    return run
+
+
+def with_derivative(on: Any) -> Any:
+    made = jax.custom_jvp(on)
+    made.defjvp(lambda given, moved: (on(*given), on(*moved)))
+    return made
+
+
+PARTS = [jax.jit, branch, loop, held, carried, until, jax.checkpoint, with_derivative]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+def test_casts_are_followed_into_calls_branches_and_loops_and_out_of_them(part: Any) -> None:
+    """A compiler may leave them out there as well: it puts calls in their place, and branches too."""
+    chains = {
+        "narrowed within": lambda x: widen(part(narrow)(x)),
+        "widened within": lambda x: part(widen)(narrow(x)),
+        "each within": lambda x: part(widen)(part(narrow)(x)),
+    }
+    for name, chain in chains.items():
+        with jax.enable_x64(True):
+            x = jnp.ones(2, jnp.float64)
+            found = list(casts_and_back(jax.make_jaxpr(chain)(x)))
+            sound = list(casts_and_back(jax.make_jaxpr(lambda x, f=chain: f(rounded(x)))(x)))
+        assert len(found) == 1, name
+        assert found[0].startswith("a cast to float32 and back, which a compiler may leave out (in ")
+        assert sound == [], name
+
+
+def test_rounding_within_a_call_or_in_every_branch_counts_and_in_one_alone_does_not() -> None:
+    def both(x: jax.Array, one: Any, other: Any) -> jax.Array:
+        return widen(narrow(jax.lax.cond(x[0] > 0, one, other, x)))
+
+    with jax.enable_x64(True):
+        x = jnp.ones(2, jnp.float64)
+        programs = {
+            "call": (lambda x: widen(narrow(jax.jit(rounded)(x))), 0),
+            "all": (lambda x: both(x, rounded, lambda x: rounded(-x)), 0),
+            "one": (lambda x: both(x, rounded, lambda x: -x), 1),
+            "other": (lambda x: both(x, lambda x: -x, rounded), 1),
+        }
+        for name, (program, count) in programs.items():
+            assert len(list(casts_and_back(jax.make_jaxpr(program)(x)))) == count, name
+
+
+def test_one_function_called_twice_is_read_once_for_each_call() -> None:
+    shared = jax.jit(narrow)
+
+    def program(x: jax.Array, first: Any, second: Any) -> Any:
+        return first(shared(rounded(x))), second(shared(x))
+
+    with jax.enable_x64(True):
+        x = jnp.ones(2, jnp.float64)
+        for first, second, count in ((widen, jnp.sin, 0), (jnp.sin, widen, 1), (widen, widen, 1)):
+            made = jax.make_jaxpr(lambda x, f=first, s=second: program(x, f, s))(x)
+            assert len(list(casts_and_back(made))) == count
