@@ -46,6 +46,7 @@ class Evidence:
         native, double: the two runs; no second one where nothing has a fraction, or a side cannot.
         labels: by field.
         accepted: by field, bool (N,), the cases that an accepted difference covers.
+        seeds: int64 (N,), what each case's draws came from.
     """
 
     cases: Cases
@@ -53,6 +54,7 @@ class Evidence:
     double: Arm | None
     labels: dict[str, FieldLabels]
     accepted: dict[str, Array] = field(default_factory=dict)
+    seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def wrong(self, name: str) -> Array:
         """Return where a field is wrong, by logic or beyond its bound, and not accepted: bool (N,)."""
@@ -170,8 +172,7 @@ class Judge:
 
     def _arm(self, cases: Cases, double: bool, state: Fields | None = None) -> Arm:
         state = self.states(cases, double) if state is None else state
-        seeds = (self._stepped + np.arange(len(cases))) % 2**31
-        steps = []
+        seeds, steps = self._seeds(cases), list[Steps]()
         for word, side in (("reference", self.pair.reference), ("port", self.pair.port)):
             if side.can_write:
                 steps.append(side.transition(state, cases.action, seeds, double))
@@ -180,6 +181,10 @@ class Judge:
             else:
                 raise InputError(f"the {word} cannot be put in a state; give it write")
         return Arm(state, *steps)
+
+    def _seeds(self, cases: Cases) -> Array:
+        """Return what the draws of cases come from that are stepped now."""
+        return np.asarray((self._stepped + np.arange(len(cases))) % 2**31)
 
     def step(self, cases: Cases) -> Evidence:
         """Step both sides in every case and label every field."""
@@ -202,7 +207,7 @@ class Judge:
             labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
             labels[name].beyond &= cases.source != "boundary"
-        evidence = Evidence(cases, native, double, labels)
+        evidence = Evidence(cases, native, double, labels, seeds=self._seeds(cases))
         evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
         return evidence
 
@@ -233,8 +238,7 @@ class Judge:
                 finite = np.isfinite(value)
                 unit = np.spacing(np.abs(np.where(finite, value, 0)))
                 state[name] = np.where(finite, value + steps * unit, value).astype(value.dtype)
-            seeds = (self._stepped + np.arange(len(cases))) % 2**31
-            outcomes.append(side.transition(state, cases.action, seeds))
+            outcomes.append(side.transition(state, cases.action, self._seeds(cases)))
         return outcomes
 
     def _accepted(self, evidence: Evidence, name: str) -> Array:

@@ -97,11 +97,9 @@ def verify(
         unchecked.append(
             "states that episodes do not visit: the reference cannot be put in a state (give write)"
         )
-    drawn = Drawn(mine, theirs, [])
-    if judge.random:
-        more = also_drawn(judge, evidence)
-        cases = [*(one.cases for one in evidence[1:2]), *more.cases[:2]]
-        drawn = Drawn(mine | more.reference, theirs | more.port, cases)
+    more = also_drawn(judge, evidence)
+    cases = [*(one.cases for one in evidence[1:2]), *more.cases[:2]]
+    drawn = Drawn(mine | more.reference, theirs | more.port, cases)
     sensitive = "the port's" if pair.port.can_write else "the reference's"
     unchecked += [
         f"rounding by double precision, for {side}: {why}; {sensitive} own sensitivity stands in"
@@ -141,7 +139,7 @@ def verify(
         answers=answers,
         smallest=smallest,
         free_run=run,
-        seen=_seen(judge, evidence),
+        seen={**_seen(judge, evidence), **_unsure(drawn, answers)},
         cases=counts,
         unchecked=unchecked,
         unused=[
@@ -279,6 +277,17 @@ def _accept(pair: Pair, answers: list[Answer]) -> tuple[list[Answer], list[objec
                 used.append(one)
         marked.append(answer)
     return marked, used
+
+
+def _unsure(drawn: Drawn, answers: list[Answer]) -> dict[str, int]:
+    """Return what has to be seen before a field that one side alone draws can be called drawn by chance
+    in too few steps: that the other one draws it."""
+    if not any(one.question == DRAWS and one.status == "note" for one in answers):
+        return {}
+    sides = (("reference", drawn.port - drawn.reference), ("port", drawn.reference - drawn.port))
+    return {
+        f"a step in which the {side} draws {name}": 0 for side, names in sides for name in sorted(names)
+    }
 
 
 def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:

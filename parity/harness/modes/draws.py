@@ -14,7 +14,7 @@ from parity.harness.pair import Pair
 from parity.harness.questions import DRAWS
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import Steps
-from parity.harness.trees import Array, Fields
+from parity.harness.trees import Array, Fields, equal
 
 QUESTION = DRAWS
 PROBES, SEEDS = 24, 6
@@ -25,11 +25,11 @@ MOST_KINDS = 200
 def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[str]]:
     """Return the fields that the reference, and that the port, draws within a step.
 
-    A few states are stepped with several seeds; what changes with the seed is drawn.
+    A few states are stepped with several seeds each, of their own; what changes with the seed is drawn.
     """
     rows = np.unique(np.linspace(0, len(probe) - 1, min(PROBES, len(probe))).astype(int))
     few = probe.rows(np.repeat(rows, SEEDS))
-    seeds = np.tile(np.arange(SEEDS), len(rows))
+    seeds = np.arange(len(few))
     changing = []
     for side in (pair.reference, pair.port):
         if not side.can_write:
@@ -51,9 +51,10 @@ class Drawn(NamedTuple):
 def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
     """Return further fields that the reference, and that the port, draws, and cases in which it does.
 
-    A few probes may miss a field that is drawn in few states, such as a reward beside a goal. Where
-    a field differs though steps draw, its cases are stepped with several seeds; what changes with
-    the seed is drawn there, and is no longer compared one by one.
+    A few probes may miss a field that is drawn in few states, such as a reward beside a goal, or that
+    seldom comes out otherwise. Where a field differs, its cases are stepped with other seeds than that
+    with which they differed; what changes with the seed is drawn there, and is no longer compared one
+    by one.
     """
     pair, changing = judge.pair, (set[str](), set[str]())
     cases: list[Cases] = []
@@ -62,14 +63,14 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
             if name not in one.labels or not one.wrong(name).any():
                 continue
             rows = np.flatnonzero(one.wrong(name))[:PROBES]
-            few = one.cases.rows(np.repeat(rows, SEEDS))
-            seeds = np.tile(np.arange(SEEDS), len(rows))
+            few = one.cases.rows(rows)
             state = judge.states(few, False)
+            tries = [one.seeds[rows], *np.arange((SEEDS - 1) * len(rows)).reshape(SEEDS - 1, -1)]
             for side, names in zip((pair.reference, pair.port), changing, strict=True):
                 if not side.can_write:
                     continue
-                values = side.transition(state, few.action, seeds).of_the_step.get(name)
-                if values is not None and _varies(values, SEEDS):
+                steps = [side.transition(state, few.action, seeds).of_the_step for seeds in tries]
+                if name in steps[0] and any(not equal(steps[0][name], s[name]) for s in steps[1:]):
                     names.add(name)
                     cases.append(one.cases.rows(rows[:STATES]))
     judge.random |= changing[0] | changing[1]
@@ -99,16 +100,13 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
         return Answer(QUESTION, "not asked", text)
     if not mine | theirs:
         return Answer(QUESTION, "same", "neither side draws: a step depends on state and action alone")
-    if mine != theirs:
-        only = [
-            f"only the {side} draws {', '.join(sorted(names))}"
-            for side, names in (("reference", mine - theirs), ("port", theirs - mine))
-            if names
-        ]
-        text = "; ".join(only)
-        if isinstance(judge.pair.port, BatchedSide) and theirs - mine:
-            text += " (or its copies affect one another: see one environment against a batch)"
-        return Answer(QUESTION, "different", text)
+    only = "; ".join(
+        f"only the {side} draws {', '.join(sorted(names))}"
+        for side, names in (("reference", mine - theirs), ("port", theirs - mine))
+        if names
+    )
+    if isinstance(judge.pair.port, BatchedSide) and theirs - mine:
+        only += " (or its copies affect one another: see one environment against a batch)"
     if not (judge.pair.reference.can_write and judge.pair.port.can_write):
         return Answer(
             QUESTION, "not asked", "both sides must be put in one state many times; give write"
@@ -125,8 +123,8 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
     for row in rows:
         many = cases.rows(np.full(DRAWS, row))
         state = judge.states(many, False)
-        a = _drawn(judge.pair.reference.transition(state, many.action, _seeds(rng)), mine)
-        b = _drawn(judge.pair.port.transition(state, many.action, _seeds(rng)), mine)
+        a = _drawn(judge.pair.reference.transition(state, many.action, _seeds(rng)), mine | theirs)
+        b = _drawn(judge.pair.port.transition(state, many.action, _seeds(rng)), mine | theirs)
         result = compare_samples(a, b, ALPHA / (2 * len(rows)))
         smallest, tests = max(smallest, result.smallest), tests + result.tests
         differing = [f"{name}: {text}" for name, text in result.differs.items()]
@@ -137,13 +135,15 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
             where = {name: value[row].tolist() for name, value in cases.state.items()}
             what = {name: value[row].tolist() for name, value in cases.action.items()}
             first = f"{'; '.join(differing[:3])}; from state {where} with {what}"
-    names = ", ".join(sorted(mine))
+    names = ", ".join(sorted(mine | theirs))
     power = (
         f"{len(rows)} states, {DRAWS} draws each, {tests:.0f} two-sample tests, chance of a false "
         f"alarm {ALPHA:g} in all; gaps of {smallest:.2f} between distribution functions are seen"
     )
     if first:
-        return Answer(QUESTION, "different", f"{first}. {power}")
+        return Answer(QUESTION, "different", f"{f'{only}; ' if only else ''}{first}. {power}")
+    if only:
+        return Answer(QUESTION, "note", f"{only}, so seldom that it may be chance: {power}")
     return Answer(QUESTION, "same", f"both draw {names} from the same distributions: {power}")
 
 

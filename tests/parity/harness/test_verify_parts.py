@@ -12,9 +12,10 @@ from parity import Accepted, Report, integer, real, verify
 from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.modes.draws import Drawn
 from parity.harness.modes.free_run import FreeRun
 from parity.harness.questions import QUESTIONS
-from parity.harness.verify import _accept, _free, _seen
+from parity.harness.verify import _accept, _free, _seen, _unsure
 from tests.parity.harness.sides import tiny
 
 FEW: dict[str, Any] = {"transitions": 128, "resets": 50}
@@ -200,3 +201,17 @@ def test_draws_in_few_states_alone_are_compared_too(power: int) -> None:
     answer = made.answer("draws within a step")
     assert answer.status == ("same" if power == 1 else "different"), answer.text
     assert "reward" in answer.text
+
+
+@pytest.mark.parametrize("mine", [frozenset(), frozenset("a"), frozenset("ab")])
+@pytest.mark.parametrize("theirs", [frozenset(), frozenset("b"), frozenset("ab")])
+@pytest.mark.parametrize("status", ["note", "same", "different", "not asked"])
+def test_what_one_side_alone_draws_by_chance_has_yet_to_be_seen_of_the_other(
+    status: Any, mine: frozenset[str], theirs: frozenset[str]
+) -> None:
+    answers = [Answer("free run", "note", ""), Answer("draws within a step", status, "")]
+    found = _unsure(Drawn(mine, theirs, []), answers)
+    expected = [f"a step in which the reference draws {name}" for name in "ab" if name in theirs - mine]
+    expected += [f"a step in which the port draws {name}" for name in "ab" if name in mine - theirs]
+    assert found == (dict.fromkeys(expected, 0) if status == "note" else {})
+    assert _unsure(Drawn(mine, theirs, []), answers[:1]) == {}

@@ -12,7 +12,7 @@ import pytest
 from parity import Pair
 from parity.harness import cases as make
 from parity.harness.findings import Answer
-from parity.harness.judge import Judge
+from parity.harness.judge import Evidence, Judge
 from parity.harness.modes.draws import (
     SEEDS,
     Drawn,
@@ -24,6 +24,7 @@ from parity.harness.modes.draws import (
 )
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
+from tests.parity.harness.sides import tiny
 
 Draw = Callable[[np.random.Generator, Array, int], Array]
 """(generator, counts of steps, how many) -> levels."""
@@ -105,11 +106,11 @@ def test_what_each_side_draws_is_told_apart() -> None:
     assert begun(both, flag)[2:] == ({*levels, "open"}, {"open"})
     assert begun(flag, both)[2:] == ({"open"}, {*levels, "open"})
     assert asked(none, none).status == "same"
-    assert asked(both, flag).text == "only the reference draws level, obs"
-    assert asked(flag, both).text == "only the port draws level, obs"
+    assert asked(both, flag).text.startswith("only the reference draws level, obs; level: from ")
+    assert asked(flag, both).text.startswith("only the port draws level, obs; level: always ")
     assert asked(none, both).status == asked(both, none).status == "different"
     text = asked(flag, Windy()).text
-    assert text == "only the reference draws open; only the port draws level, obs"
+    assert text.startswith("only the reference draws open; only the port draws level, obs; level: ")
 
 
 OTHERS: dict[str, Draw] = {
@@ -201,3 +202,88 @@ def test_outcomes_that_one_side_alone_comes_to_are_no_rare_ones() -> None:
     assert _joint(mine, mine, 1e-6) == ""
     assert _joint(mine, theirs, 1e-6)
     assert _joint(theirs, mine, 1e-6)
+
+
+def seldom(chance: float, stream: int, at: int | None = None) -> Any:
+    """Return a side of objects that pays 1 more with a chance, after so many steps or after any."""
+
+    class Drawing(tiny.Tiny):
+        rng = np.random.default_rng(0)
+
+    def step(one: Any, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        lucky = one.rng.random() < chance and at in (None, one.count)
+        return obs, reward + lucky, *others
+
+    def reseed(one: Any, seed: int) -> None:
+        one.rng = np.random.default_rng([seed, stream])
+
+    return tiny.side(step, Drawing, reseed=reseed)
+
+
+def judged_draws(mine: Any, theirs: Any) -> tuple[Judge, list[Evidence], Drawn]:
+    one = tiny.pair(theirs, reference=mine)
+    base = make.visited(one, 640, 0)
+    judge = Judge(one, base, frozenset().union(*drawn_fields(one, base)))
+    evidence = [judge.step(base)]
+    return judge, evidence, also_drawn(judge, evidence)
+
+
+@pytest.mark.costly(keep=2)
+@pytest.mark.parametrize(
+    ("chances", "status", "text"),
+    [
+        ((0.004, 0.004), "same", "both draw reward from the same distributions: "),
+        ((0.004, 0.0), "note", "only the reference draws reward, so seldom that it may be chance: "),
+        ((0.0, 0.004), "note", "only the port draws reward, so seldom that it may be chance: "),
+        ((0.5, 0.0), "different", "only the reference draws reward; reward: from "),
+        ((0.0, 0.5), "different", "only the port draws reward; reward: always "),
+    ],
+)
+def test_what_comes_seldom_is_called_chance_as_far_as_it_may_be(
+    chances: tuple[float, float], status: str, text: str
+) -> None:
+    """It differs where either side happened to draw it, and with no other seed."""
+    judge, evidence, drawn = judged_draws(seldom(chances[0], 1), seldom(chances[1], 2))
+    seen = [bool({"reward"} & names) for names in (drawn.reference, drawn.port)]
+    if max(chances) < 0.5:
+        assert seen == [chance > 0 for chance in chances]
+        assert not any(one.wrong(name).any() for one in evidence for name in one.labels)
+    mine, theirs = (frozenset(["reward"] if chance else []) for chance in chances)
+    answer = ask_draws(judge, evidence[0].cases, Drawn(mine, theirs, drawn.cases), 0)
+    assert (answer.status, answer.text[: len(text)]) == (status, text)
+
+
+def test_a_difference_that_stays_whatever_the_seed_is_not_excused_by_draws() -> None:
+    def wrong(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + (one.count == 3), *others
+
+    _, evidence, drawn = judged_draws(tiny.side(), tiny.side(wrong))
+    assert (drawn.reference, drawn.port, drawn.cases) == (frozenset(), frozenset(), [])
+    wrong_in = evidence[0].wrong("reward")
+    assert wrong_in.tolist() == (evidence[0].cases.state["count"] == 2).tolist()
+
+
+def test_the_states_that_are_probed_draw_from_other_seeds_each() -> None:
+    """What comes with one seed in a hundred shows in one of a hundred steps."""
+    side = Windy()
+    begun(side, side)
+    assert [len(block) for block in side.seen] == [len(set(block)) for block in side.seen] == [144, 144]
+    for at in range(12):
+        mine, theirs = drawn_fields(
+            tiny.pair(seldom(0.03, at), reference=seldom(0.03, 99 + at)),
+            make.visited(tiny.pair(), 96, 0),
+        )
+        assert (mine, theirs) == ({"reward"}, {"reward"})
+
+
+def test_a_reference_that_cannot_be_put_in_a_state_is_not_said_to_draw_nothing() -> None:
+    mine = seldom(0.5, 1)
+    mine.write = None
+    one = tiny.pair(seldom(0.5, 2), reference=mine)
+    base = make.visited(one, 96, 0)
+    drawn = drawn_fields(one, base)
+    assert drawn == (frozenset(), {"reward"})
+    answer = ask_draws(Judge(one, base, drawn[1]), base, Drawn(*drawn, []), 0)
+    assert (answer.status, "give write" in answer.text) == ("not asked", True)
