@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +14,7 @@ CENTS = "cents"
 """Unit of fields that are compared as whole cents and shown in dollars."""
 
 
-LANES = {
+LANE_WORDS = {
     **dict.fromkeys(("generated", "restart after a generated case", "forbidden is hold"), "case"),
     **dict.fromkeys(("no look-ahead", "learner decisions"), "case"),
     **dict.fromkeys(("restart draws", "reset draws"), "draw"),
@@ -28,7 +28,13 @@ LANES = {
 
 def lane_word(check: str) -> str:
     """Return what a lane of a check is called; nothing where a check knows no lanes."""
-    return LANES.get(check.partition(",")[0], "episode")
+    return LANE_WORDS.get(check.partition(",")[0], "episode")
+
+
+def name_at(name: str, index: Iterable[int]) -> str:
+    """Return a field's name with the place of one of its numbers, such as "obs[3, 0]"."""
+    inner = ", ".join(map(str, index))
+    return f"{name}[{inner}]" if inner else name
 
 
 def place_of(check: str, field: str, lane: int, step: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from parity.engine.format import (
     amount,
     amount_apart,
     lane_word,
+    name_at,
     place_of,
     runs,
     tolerance_of,
@@ -222,11 +223,6 @@ def _brief_ulps(distance: int) -> str:
     return ulps(distance) if distance < 10**6 or distance >= FAR else short(distance)
 
 
-def _place(name: str, index: Iterable[int]) -> str:
-    inner = ", ".join(map(str, index))
-    return f"{name}[{inner}]" if inner else name
-
-
 def _check(check: Values) -> dict[str, Any]:
     """Return a check with what its row in the table says."""
     stats = list(check["fields"].values())
@@ -236,7 +232,7 @@ def _check(check: Values) -> dict[str, Any]:
         unit = unit_of(check["fields"].get(first["field"], {}).get("rule", ""))
         unit = unit if unit == CENTS else ""
         mine, theirs = (" ".join(amount(first[side], unit)).rstrip() for side in ("reference", "port"))
-        place = _place(first["field"], first["index"])
+        place = name_at(first["field"], first["index"])
         where = place_of(check["check"], first["field"], first["lane"], first["step"])
         why = f"{place}: reference {mine}, port {theirs} {where}".rstrip()
     elif far and not why:
@@ -329,7 +325,7 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
             distance = int(ulp_distance(np.array(a), np.array(b)))
     return {
         **divergence,
-        "place": _place(mismatch["field"], mismatch["index"]),
+        "place": name_at(mismatch["field"], mismatch["index"]),
         "rule": rule,
         "unit": unit_of(rule),
         "apart": b - a,

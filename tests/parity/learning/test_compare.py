@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from scipy import stats
 from scipy.stats import trim_mean
 
-from foundation.errors import InputError
 from parity.command.main import app
 from parity.learning.compare import compare, margin_of
 from parity.learning.figures import decimals
@@ -321,18 +320,3 @@ def test_the_column_of_seeds_is_no_score_however_it_is_written(
     path.write_text("\ufeff" + path.read_text(), "utf-8")  # as spreadsheets write it
     assert read_results(path, "one").columns == ("at 1", "at 2")
     assert (read_results(path, "one").name, results.name) == ("one", "results")
-
-
-@pytest.mark.parametrize("blank", ["", "\n", "\n  ,  \n,\n"])
-def test_a_row_is_named_by_its_place_in_the_file_blank_lines_and_all(
-    tmp_path: Path, blank: str
-) -> None:
-    path = tmp_path / "a.csv"
-    gaps = blank.count("\n")
-    good = f"{blank}seed,score\n0,1.5\n{blank}1,2.5\n"
-    path.write_text(good, encoding="utf-8")
-    assert read_results(path).scores.tolist() == [1.5, 2.5]
-    for row, words in (("2,fast", "score is 'fast'"), ("2,1,3", "3 cells, and 2 in the header")):
-        path.write_text(f"{good}{blank}{row}\n", encoding="utf-8")
-        with pytest.raises(InputError, match=f"a.csv, row {4 + 3 * gaps}: {words}"):
-            read_results(path)
