@@ -52,7 +52,8 @@ def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     pair = load_pair(place)
     with _progress(quiet) as tell, their_errors():
         report = verify(pair, place=place, progress=tell, **options)
-    write_report(out, report, issue(pair, report, place.partition(":")[0]))
+        certificate = issue(pair, report, place.partition(":")[0])
+    write_report(out, report, certificate)
     for line in str(report).split("\n"):
         click.echo(printable(line))
     for case in report.smallest:
@@ -139,10 +140,11 @@ def mutate(at_least: float | None, out: Path, quiet: bool, **wanted: Any) -> Non
 
     A run that was cut off goes on where it was, if it is given the same folder.
     """
+    from parity.command.foreign import their_errors
     from parity.mutation.page import sentence
     from parity.mutation.run import PAGE, Wanted, measure
 
-    with _progress(quiet) as tell:
+    with _progress(quiet) as tell, their_errors():
         report = measure(Wanted(**wanted), out, tell)
     click.echo(printable(f"{report['pair']}: {sentence(report)}"))
     for one in report["survivors"]:
@@ -182,8 +184,9 @@ def alarms(out: Path, quiet: bool, **wanted: Any) -> None:
     A run that was cut off goes on where it was, if it is given the same folder.
     """
     from parity.command.alarms import Runs, count_alarms
+    from parity.command.foreign import their_errors
 
-    with _progress(quiet) as tell:
+    with _progress(quiet) as tell, their_errors():
         result = count_alarms(Runs(**wanted), out, tell)
     count = len(result["alarms"])
     click.echo(

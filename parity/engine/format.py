@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from foundation.report.format import DASH, difference, dollars_of_cents, show
+from foundation.report.format import DASH, difference, dollars_of_cents, short, show
 from parity.engine.compare import FAR
 
 CENTS = "cents"
@@ -60,6 +60,11 @@ def ulps(distance: int | None) -> str:
     if distance is None:
         return DASH
     return "not finite" if distance >= FAR else f"{distance:,}"
+
+
+def brief_ulps(distance: int) -> str:
+    """Return a distance short enough for the head of the page."""
+    return ulps(distance) if distance < 10**6 or distance >= FAR else short(distance)
 
 
 def runs(actions: Sequence[int]) -> list[tuple[int, int]]:

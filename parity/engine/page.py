@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from foundation.report.format import exponent, figures, percent, plain, short, show
+from foundation.report.format import exponent, figures, percent, plain, show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
-from parity.engine.compare import FAR, Comparison, ulp_distance
+from parity.engine.compare import Comparison, ulp_distance
 from parity.engine.format import (
     CENTS,
     amount,
     amount_apart,
+    brief_ulps,
     lane_word,
     name_at,
     place_of,
@@ -149,7 +150,7 @@ def tiles(report: Values) -> list[Tile]:
         for name in ("obs", "reward")
         if name in check["fields"]
     ]
-    distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
+    distances = [brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
     allowed = sorted({limit for field in fields if (limit := tolerance_of(field["rule"])) is not None})
     nearest = _nearest(checks)
     return [
@@ -216,11 +217,6 @@ def _nearest(checks: Sequence[Values]) -> Tile | None:
         f"relative error, {exponent(measure['limit'])} allowed: {name}, {check['world']}",
         not share <= 1,
     )
-
-
-def _brief_ulps(distance: int) -> str:
-    """Return a distance short enough for the head of the page."""
-    return ulps(distance) if distance < 10**6 or distance >= FAR else short(distance)
 
 
 def _check(check: Values) -> dict[str, Any]:

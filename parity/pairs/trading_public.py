@@ -135,7 +135,7 @@ def trading_port(params: EnvParams) -> Any:
 @cache
 def short_world() -> World:
     """Return three synthetic days of ES."""
-    return World("ES, 3 days", synthetic_bars("ES", days=3, seed=0), "--symbols ES --days 3")
+    return World("ES, 3 days", synthetic_bars("ES", days=3, seed=0), "--synthetic 3 --symbol ES")
 
 
 def phase1() -> Pair:

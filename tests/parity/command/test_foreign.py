@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from parity import Port
 from parity.command.foreign import their_errors, where_raised
 from parity.command.main import app
 from parity.harness.trees import cast
-from tests.parity.harness.lander import mutable, pair, program
+from tests.parity.harness.lander import mutable, pair, program, read, write
 from tests.sentences import check_error
 
 
@@ -35,6 +36,11 @@ wrong_read = pair(reference=mutable())
 wrong_read.reference.read = _read  # type: ignore[attr-defined]
 
 
+without_reference = pair(
+    reference=Port.mutable(_broken, read, write, lambda one, seed: None, lambda one, action: None)
+)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -46,6 +52,13 @@ wrong_read.reference.read = _read  # type: ignore[attr-defined]
 def test_an_error_of_the_pair_s_code_is_a_sentence_with_its_place(name: str) -> None:
     place = f"tests.parity.command.test_foreign:{name}"
     result = CliRunner().invoke(app, ["check", place, "--quiet"])
+    check_error(result.exception, r"line \d+")
+
+
+@pytest.mark.parametrize("command", ["alarms", "mutate"])
+def test_every_command_that_drives_a_pair_tells_its_errors(command: str, tmp_path: Path) -> None:
+    place = "tests.parity.command.test_foreign:without_reference"
+    result = CliRunner().invoke(app, [command, place, "--quiet", "--out", str(tmp_path)])
     check_error(result.exception, r"line \d+")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from markets import EnvConfig
 from parity import Pair, verify
 from parity.harness.places import load_pair
 from parity.pairs import trading_public
-from parity.pairs.trading import trading_pair
+from parity.pairs.trading import World, trading_pair
+from parity.pairs.trading_public import short_world
+from rltrader.parity import case as case_command
 
 FEW: dict[str, Any] = {"transitions": 64, "resets": 50}
 PHASE_1, PHASE_2 = (f"parity.pairs.trading_public:phase{number}" for number in (1, 2))
@@ -28,7 +31,7 @@ def _promotion_as_users_have_it() -> Any:
 
 def params_of(place: str) -> EnvParams:
     config = EnvConfig.phase1() if place == PHASE_1 else EnvConfig.phase2()
-    params: EnvParams = trading_pair([trading_public.short_world()], config).port.params
+    params: EnvParams = trading_pair([short_world()], config).port.params
     return params
 
 
@@ -78,3 +81,20 @@ def test_a_wrong_number_in_the_port_is_found_by_the_field_that_it_reaches(
     new = {name: getattr(before, name) + by for name, by in changed.items()}
     report = verify(with_params(place, **new), transitions=1_000, resets=50, stop_early=True)
     assert report.field(field).verdict in ("logic", "contract"), str(report)
+
+
+def test_the_short_world_is_made_again_by_the_options_that_it_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the command that shows one case."""
+    made = list[World]()
+
+    def stop(worlds: list[World], config: EnvConfig) -> None:
+        made.extend(worlds)
+        raise InterruptedError
+
+    monkeypatch.setattr("parity.pairs.trading.trading_pair", stop)
+    words = [*shlex.split(short_world().options), "--state", "{}", "--action", "0"]
+    with pytest.raises(InterruptedError):
+        case_command.main(words, standalone_mode=False)
+    assert [one.bars.digest for one in made] == [short_world().bars.digest]

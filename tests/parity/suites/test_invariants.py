@@ -108,6 +108,25 @@ def test_each_invariant_is_seen_to_be_broken(name: str, lane: int, field: str, v
     assert broken_in(before, after) == {name: [lane]}
 
 
+def test_an_account_of_several_contracts_whose_floor_locks_below_the_start() -> None:
+    config = EnvConfig.phase1(contracts=3, floor_lock_dollars=-50.0)
+    lock, side = INITIAL - 5_000, 3 * CONTRACT.commission_cents
+
+    def broken(lane: int, field: str, value: int) -> dict[str, list[int]]:
+        before, after = step()
+        before["trailing_dd_level"][:] = after["trailing_dd_level"][:] = lock
+        after["balance"][:, 0] = [INITIAL + 500 - side, INITIAL - 300, INITIAL - side]
+        after[field][lane, 0] = value
+        found = account(before, after, config, CONTRACT)
+        return {name: np.flatnonzero(bad[:, 0]).tolist() for name, bad in found.items() if bad.any()}
+
+    assert broken(LONG, "trailing_dd_level", lock) == {}
+    assert broken(SHORT, "trailing_dd_level", lock + 1) == {"the floor never exceeds its lock": [SHORT]}
+    of_one = INITIAL - CONTRACT.commission_cents
+    rule = "balance = initial + total_pnl - entry commission"
+    assert broken(SHORT, "balance", of_one) == {rule: [SHORT]}
+
+
 @pytest.mark.parametrize("place", range(4))
 def test_every_number_of_an_observation_is_looked_at(place: int) -> None:
     for value in (np.nan, np.inf, -np.inf):

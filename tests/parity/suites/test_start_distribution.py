@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from jax_port.data.data_loader import prepare
 from parity.engine.pair import Fields, Pair
@@ -21,6 +22,7 @@ from parity.pairs.trading import trading_pair
 from parity.suites import start_distribution
 from parity.suites.processed import processed
 from parity.suites.start_distribution import (
+    CHANCE,
     PER_START,
     SHOWN,
     check_resets,
@@ -245,3 +247,31 @@ def test_each_seed_draws_restarts_and_resets_of_its_own(monkeypatch: pytest.Monk
     assert [check for check, _ in drawn] == ["restart draws", "reset draws"] * 3
     assert {len(begun) for _, begun in drawn} == {3 * PER_START}
     assert len({str(begun) for _, begun in drawn}) == 6  # of both checks too
+
+
+@pytest.mark.parametrize("world", [0, 1])
+def test_one_start_of_a_thousand_is_unfair_where_chance_alone_leaves_it_once_in_a_billion_runs(
+    world: int,
+) -> None:
+    """Over all starts of both worlds, on either side; a count beside the last such one is fair."""
+    starts = [np.arange(400), np.arange(600)]
+    others, share, limit = PER_START * 999, 1 / 1000, CHANCE / 1000
+
+    def chance(times: int) -> float:
+        draws = stats.binom(others + times, share)
+        return float(min(draws.cdf(times), draws.sf(times - 1)))
+
+    few = next(n for n in range(PER_START) if chance(n) >= limit)
+    many = next(n for n in range(PER_START, 500) if chance(n) < limit)
+    assert 0 < few < PER_START < many
+    pair: Any = SimpleNamespace(
+        starts=starts, worlds=["north", "south"], begun=lambda fields: (fields["m"], fields["s"])
+    )
+    for times, fair in ((few - 1, False), (few, True), (many - 1, True), (many, False)):
+        counts = [np.full(len(one), PER_START) for one in starts]
+        counts[world][7] = times
+        fields = {
+            "m": np.repeat([0, 1], [one.sum() for one in counts]),
+            "s": np.concatenate([np.repeat(s, n) for s, n in zip(starts, counts, strict=True)]),
+        }
+        assert judge_draws(pair, "draws", fields).mismatches == int(not fair), times

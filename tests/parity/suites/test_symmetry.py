@@ -270,3 +270,14 @@ def test_each_seed_has_a_future_of_its_own_that_begins_at_once(bars: Bars, cut: 
     then = bars.frame["close"].to_numpy()
     for bar in (cut + 1, cut + 2, len(bars) - 1):
         assert sum(future[bar] != then[bar] for future in futures) > 10
+
+
+def test_another_future_of_a_market_of_a_few_ticks_stays_above_zero(bars: Bars) -> None:
+    tick, ticks = bars.contract.tick_size, {"open": 2, "high": 3, "low": 1, "close": 2}
+    frame = bars.frame.assign(**{name: count * tick for name, count in ticks.items()})
+    cheap = Bars.from_frame(frame, bars.contract, source="cheap")
+    for seed in range(5):
+        other = other_future(cheap, 3, seed).frame
+        assert other["low"].min() == tick
+        assert (other["high"] - other["low"] == 2 * tick).all()
+        assert other["low"].nunique() > 5
