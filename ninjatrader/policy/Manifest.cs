@@ -198,7 +198,8 @@ namespace RLTrader
             Require(Math.Max(m.StopMultiple, Math.Max(m.TargetRatio, m.TrailMultiple)) <= MostMultiple, path,
                 "sl_atr_mult, tp_sl_ratio and trail_atr_mult must not be above "
                 + MostMultiple.ToString(CultureInfo.InvariantCulture));
-            Require(m.EntryOpen >= 0 && m.FlatBy <= LastFlatBy && m.EntryClose <= 1440, path, "a minute lies outside the day");
+            Require(m.EntryOpen >= 0 && m.FlatBy <= LastFlatBy && m.EntryClose <= 1440, path,
+                "a minute lies outside the day");
             Require(m.Slippage >= 0 && m.Commission >= 0, path, "slippage and commission must not be below zero");
             Require(m.WarmupBars >= 0 && m.MaxEpisodeBars > 0, path, "warmup_bars or max_episode_bars is too small");
         }

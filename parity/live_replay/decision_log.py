@@ -226,7 +226,7 @@ def _take(
     """Add a line to what was read so far."""
     event = entry["event"]
     if event == "fill":
-        side, quantity = int(entry["side"]), int(entry["quantity"])
+        side, quantity = _whole(entry["side"]), _whole(entry["quantity"])
         if side not in (-1, 1) or quantity < 1:
             raise ValueError("a fill has side 1 or -1 and a quantity")
         latency = entry["latency_ms"]
@@ -269,19 +269,21 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
     made = entry if skipped is None else nothing
     fused = entry if skipped is None and "fusion" in header else silent
     mask = np.array(made["mask"], np.bool_)
-    action = int(made["action"])
+    action = _whole(made["action"])
     if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
         raise ValueError(f"a mask of {actions} and one of {actions} actions are needed")
     return {
         "time_ns": np.datetime64(str(entry["time"]).removesuffix("Z"), "ns").astype(np.int64),
         "ohlcv": _numbers(entry["ohlcv"], len(COLUMNS)),
-        "minute": int(entry["minute"]),
+        "minute": _whole(entry["minute"]),
         "mode": _mode(entry),
-        "flat_by": int(entry["flat_by"]),
+        "flat_by": _whole(entry["flat_by"]),
         "withheld": None if entry.get("withheld") is None else str(entry["withheld"]),
         "features": _numbers(entry["features"], len(FEATURES)),
-        "distances": np.array([int(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64),
-        "held": np.array([int(entry[name]) for name in HELD], np.int64),
+        "distances": np.array(
+            [_whole(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64
+        ),
+        "held": np.array([_whole(entry[name]) for name in HELD], np.int64),
         "skipped": None if skipped is None else str(skipped),
         "observed": _numbers(made["observed"], position),
         "mask": mask,
@@ -289,7 +291,7 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "action": action,
         "advice": _numbers(fused["advice"], 3),
         "confidence": _numbers([fused["confidence"]], 1)[0],
-        "asked": int(fused["asked"]),
+        "asked": _whole(fused["asked"]),
     }
 
 
@@ -313,6 +315,14 @@ def _number(value: Any) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
     return float(value)
+
+
+def _whole(value: Any) -> int:
+    """Return a whole number of a line; a broken one would be taken for the one below it."""
+    number = _number(value)
+    if number != int(number):
+        raise ValueError(f"{value!r} is no whole number")
+    return int(number)
 
 
 def _why(error: Exception) -> str:

@@ -13,7 +13,7 @@ from foundation.report.bars import Bar, Scale, draw_bars
 from foundation.report.format import DASH, change, count, dollars, exponent
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
-from parity.live_replay.replay import words
+from parity.live_replay.replay import advice_words, words
 
 Values = Mapping[str, Any]
 
@@ -92,19 +92,12 @@ def given_up_words(report: Values) -> str:
 
 def taken_words(log: Values) -> str:
     """Return how an action is taken from its logits, with a fusion and without."""
-    fusion = log["fusion"]
-    if fusion is None:
-        return "of which the highest allowed one is taken"
-    rules = sorted({"none" if one is None else one["rule"] for one in _listed(fusion)})
-    without = log["decisions"] - log["with_advice"]
+    fused = advice_words(log)
     return (
-        f"which are fused with advice before one is taken (rule {' or '.join(rules)}): "
-        f"{count(log['with_advice'], 'decision')} had an answer of the service, {without:,} had none"
+        f"which before one is taken are {fused}"
+        if fused
+        else "of which the highest allowed one is taken"
     )
-
-
-def _listed(fusion: Any) -> list[Any]:
-    return fusion if isinstance(fusion, list) else [fusion]
 
 
 def tiles(report: Values) -> list[Tile]:

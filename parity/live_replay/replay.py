@@ -7,7 +7,7 @@ fills are taken from the log.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -213,6 +213,22 @@ def words(found: dict[str, Any]) -> str:
     return (
         f"bar {found['time']}, number {found['bar']}: {found['stage']}, {found['name']}: "
         f"live has {live}, offline {offline}{apart}"
+    )
+
+
+def advice_words(log: Mapping[str, Any]) -> str:
+    """Say what decisions are fused with, and how many had an answer; "" for those of a bare policy.
+
+    Args:
+        log: of a report, also of several logs together.
+    """
+    fusions = log["fusion"] if isinstance(log["fusion"], list) else [log["fusion"]]
+    if fusions == [None]:
+        return ""
+    rules = sorted({"none" if one is None else one["rule"] for one in fusions})
+    return (
+        f"fused with advice (rule {' or '.join(rules)}): {log['with_advice']:,} decisions had an "
+        f"answer of the service, {log['decisions'] - log['with_advice']:,} had none"
     )
 
 

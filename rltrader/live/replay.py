@@ -106,7 +106,7 @@ def _log_files(path: Path) -> list[Path]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    from parity.live_replay.replay import words
+    from parity.live_replay.replay import advice_words, words
 
     console = report_console(soft_wrap=True)
 
@@ -122,6 +122,8 @@ def _show(report: dict[str, Any]) -> None:
         f"{compared['fills']:,} fills; largest distances: feature {largest['feature']:.2g}, "
         f"logit {largest.get('logits', 0.0):.2g}, fill {fills['largest_ticks']:g} ticks"
     )
+    if fused := advice_words(report["log"]):
+        say(f"decisions are {fused}")
     for one in report.get("logs", ()):
         say(
             f"{one['file']}: {one['verdict']}, {one['decisions']:,} decisions, {one['fills']:,} fills"

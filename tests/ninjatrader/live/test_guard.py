@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from parity.export_chain.csharp import MISSING, available
-from tests.jax_port.export.made_bundle import bundle, config_of
+from tests.jax_port.export.made_bundle import config_of
 from tests.ninjatrader.compiled import compiled
+from tests.ninjatrader.hosting import live_bundle
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -79,7 +80,7 @@ def blocks(
 ) -> list[str]:
     """Return after each look the block, the floor in dollars, and the block in words."""
     text = "".join(" ".join(map(str, look)) + "\n" for look in looks)
-    command = ["mono", str(program), str(bundle(1)), str(loss), str(start), begin]
+    command = ["mono", str(program), str(live_bundle(1)), str(loss), str(start), begin]
     command += [str(highest or ""), str(day or "")]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return done.stdout.split("\n")[:-1]
@@ -308,6 +309,6 @@ def test_files_of_the_version_before_are_read(program: Path, tmp_path: Path) -> 
 def test_a_file_of_something_else_is_refused(program: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "highest.txt"
     path.write_text(text)
-    command = ["mono", str(program), str(bundle(1)), "0", str(START), TEN, str(path), ""]
+    command = ["mono", str(program), str(live_bundle(1)), "0", str(START), TEN, str(path), ""]
     done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
     assert f"{path}: not the account's highest equity in dollars; correct it" in done.stderr

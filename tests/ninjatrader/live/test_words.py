@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from parity.export_chain.csharp import MISSING, available
-from tests.jax_port.export.made_bundle import bundle
 from tests.ninjatrader.compiled import compiled
+from tests.ninjatrader.hosting import live_bundle
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -127,14 +127,14 @@ def test_a_trading_day_runs_from_six_in_the_evening(program: Path) -> None:
 
 
 def test_a_line_of_the_log_is_in_its_file_at_once(program: Path, tmp_path: Path) -> None:
-    told(program, "log", tmp_path, bundle(1))
+    told(program, "log", tmp_path, live_bundle(1))
     (file,) = tmp_path.iterdir()
     (line,) = file.read_text("utf-8").splitlines()
     assert json.loads(line)["kind"] == "rltrader decisions"
 
 
 def test_on_paper_the_user_is_told_as_loudly(program: Path) -> None:
-    assert told(program, "paper", bundle(1)) == "loud: said\nquiet: said\n"
+    assert told(program, "paper", live_bundle(1)) == "loud: said\nquiet: said\n"
 
 
 @pytest.mark.parametrize(("held", "net"), [(2, 1), (-1, 1), (0, -3)])

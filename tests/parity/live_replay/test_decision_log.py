@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,23 @@ def test_a_fill_needs_a_number_for_its_price(price: str | None, tmp_path: Path) 
     entry_line["price"] = price
     with refuses(r"(?<=line )\d+"):
         read_log(written(tmp_path, lines))
+
+
+@pytest.mark.parametrize("value", [0.5, "1", None])
+def test_what_is_counted_in_wholes_is_not_cut_to_one(value: object, tmp_path: Path) -> None:
+    lines = lines_of(2)[:400]
+    decided = next(line for line in lines if line.get("event") == "bar" and line["side"])
+    fill = next(line for line in lines if line.get("event") == "fill")
+    read_log(written(tmp_path, lines))
+    places: list[tuple[dict[str, Any], Any]] = [(fill, name) for name in ("side", "quantity")]
+    places += [(decided, name) for name in ("minute", "flat_by", "entry", "stop", "entry_bar", "side")]
+    places += [(next(line for line in lines if "action" in line), "action")]
+    places += [(decided["distances"], at) for at in range(3)]
+    for holder, name in places:
+        kept, holder[name] = holder[name], value
+        with pytest.raises(InputError, match="not a line of a decision log"):
+            read_log(written(tmp_path, lines))
+        holder[name] = kept
 
 
 def test_a_file_in_another_zone_is_not_the_logs() -> None:

@@ -131,3 +131,91 @@ def test_parts_that_are_no_whole_order_are_a_difference() -> None:
     lost = walked(1, whole, [(3, -STOP)])
     first = lost.differences[0]
     assert (first.bar, first.stage, first.name) == (BARS - 1, "fill", "exit")
+
+
+def followed(log: LiveLog, contracts: int = 1) -> Followed:
+    config = EnvConfig.phase1(warmup_bars=WARM - 1, window_size=1)
+    config = replace(config, account=replace(config.account, contracts=contracts))
+    return follow(log, cast(Offline, Still(config)))
+
+
+def told(found: Followed) -> list[tuple[int, str, Any, Any]]:
+    return [(one.bar, one.name, one.live, one.offline) for one in found.differences]
+
+
+def still(action: int = HOLD, at: int = ENTRY) -> LiveLog:
+    """Return a log in which nothing is told of what was sent on one bar, decided to the end."""
+    log = log_of(HOLD, [], [])
+    log.skipped[-1] = None
+    log.action[-1] = HOLD
+    log.action[at] = action
+    return log
+
+
+def test_a_fill_the_other_way_is_no_answer_to_the_entry_on_its_way() -> None:
+    log = still(BUY)
+    log.between[ENTRY + 1].fills = fills_of(-1, "RLTrader", [(1, 0)])
+    log.skipped[BARS - 1], log.action[BARS - 1] = "closed on this bar", -1
+    log.between[BARS - 1].fills = fills_of(1, "Stop loss", [(1, STOP)])
+    found = followed(log)
+    assert found.held[ENTRY + 1].side == -1
+    assert told(found)[:2] == [
+        (ENTRY, "entry", "sold 1 at 5000 (RLTrader)", "bought 1"),
+        (ENTRY, "entry", "nothing", "bought 1 at 5000"),
+    ]
+
+
+def test_an_entry_that_nothing_was_told_of_is_on_its_way() -> None:
+    found = followed(still(BUY))
+    words = "whether something is decided"
+    assert told(found)[0] == (ENTRY, "entry", "nothing", "bought 1 at 5000")
+    assert set(told(found)[1:]) == {
+        (bar, words, "it decides", "an entry is on its way") for bar in range(ENTRY + 1, BARS)
+    }
+    log = still(BUY)
+    log.between[ENTRY + 1].ended = ["RLTrader"]
+    assert told(followed(log)) == [(ENTRY, "entry", "the order was ended", "bought 1 at 5000")]
+    log.withheld[ENTRY] = "blocked"
+    assert told(followed(log)) == []
+    # Of one that was sent at the log's last bar its end may be told, and if not, that is no difference.
+    last = still(BUY, BARS - 1)
+    assert told(followed(last)) == []
+    last.between[BARS].ended = ["Profit target"]
+    assert told(followed(last)) == []
+    last.between[BARS].ended = ["RLTrader"]
+    assert told(followed(last)) == [(BARS - 1, "entry", "the order was ended", "bought 1 at 5000")]
+
+
+def test_an_exit_told_after_the_last_bar_is_held_to_no_bar() -> None:
+    log = log_of(BUY, fills_of(1, "RLTrader", [(1, 0)]), [])
+    log.skipped[-1], log.action[-1] = None, HOLD
+    log.between[BARS].fills = fills_of(-1, "Stop loss", [(1, -STOP)])
+    found = followed(log)
+    # The stop that the rules see on the last bar is the one difference.
+    assert told(found) == [(BARS - 1, "exit", "nothing", "sold 1 at 4998 (stop)")]
+    assert [fill.name for fill in found.fills] == ["entry"]
+
+
+def test_a_session_that_ends_early_closes_at_the_market_of_its_bar() -> None:
+    late = ENTRY + 2
+    for ticks, order, differs in (
+        (0, "RLTrader flat", 0),
+        (-1, "RLTrader flat", 1),
+        (0, "Stop loss", 1),
+    ):
+        log = log_of(BUY, fills_of(1, "RLTrader", [(1, 0)]), [])
+        log.skipped[-1], log.action[-1] = None, HOLD
+        log.flat_by[late:] = 600
+        log.skipped[late], log.action[late] = "flat by", -1
+        log.between[late + 1].fills = fills_of(-1, order, [(1, ticks)])
+        found = followed(log)
+        assert len(found.differences) == differs, told(found)
+        assert found.held[late].side == 1
+        assert found.held[late + 1] == Held()
+        names = ["entry", "exit (flat by)"][: 2 - (order != "RLTrader flat")]
+        assert [(fill.bar, fill.name) for fill in found.fills] == list(
+            zip((ENTRY, late), names, strict=False)
+        )
+    # Where the exit never comes, the rules' is missing.
+    log.between[late + 1].fills = []
+    assert told(followed(log))[0] == (late, "exit", "nothing", "sold 1 at 5000 (flat by)")

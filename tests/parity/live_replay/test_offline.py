@@ -58,8 +58,11 @@ def fused() -> tuple[Path, Path]:
 
 
 def run(log: Path, bundle: Path) -> Result:
-    words = [str(log), "--data", str(live_files()[0]), "--bundle", str(bundle), "--json"]
-    return CliRunner().invoke(replay, words)
+    return CliRunner().invoke(replay, [*command(log, bundle), "--json"])
+
+
+def command(log: Path, bundle: Path) -> list[str]:
+    return [str(log), "--data", str(live_files()[0]), "--bundle", str(bundle)]
 
 
 @pytest.mark.costly
@@ -73,6 +76,12 @@ def test_fused_decisions_agree_with_the_advice_that_the_log_holds() -> None:
     assert report["verdict"] == "same"
     assert report["log"]["fusion"]["rule"] == "weighted"
     assert report["log"]["with_advice"] == (log.asked >= 0).sum()
+    said = CliRunner().invoke(replay, command(path, folder)).output
+    without = (log.decided & (log.asked < 0)).sum()
+    assert (
+        f"decisions are fused with advice (rule weighted): {(log.asked >= 0).sum():,} decisions had an "
+        f"answer of the service, {without:,} had none"
+    ) in said
     # Fused, the policy decides otherwise than its own logits say, which the replay has followed.
     own = np.where(log.mask, log.logits, -np.inf).argmax(axis=1)
     assert (own[log.decided] != log.action[log.decided]).any()

@@ -87,12 +87,12 @@ def test_a_difference_beside_fills_is_the_verdict(slipped: dict[str, Any]) -> No
         (None, "its scores of the actions, of which the highest allowed one is taken."),
         (
             {"rule": "weighted"},
-            "its scores of the actions, which are fused with advice before one is taken (rule "
+            "its scores of the actions, which before one is taken are fused with advice (rule "
             "weighted): 1,030 decisions had an answer of the service, 20 had none.",
         ),
         (
             [{"rule": "gated"}, None, {"rule": "alone"}, {"rule": "gated", "weight": 1.0}],
-            "its scores of the actions, which are fused with advice before one is taken (rule alone or "
+            "its scores of the actions, which before one is taken are fused with advice (rule alone or "
             "gated or none): 1,030 decisions had an answer of the service, 20 had none.",
         ),
     ],
