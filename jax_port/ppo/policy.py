@@ -303,6 +303,8 @@ def _described(path: Path, about: _Header, own: bool) -> tuple[NetworkSpec, EnvC
 def _advice(path: Path, about: _Header, version: int, advised: bool) -> AdviceUse | None:
     """Return how a policy was trained with advice; refuse one whose caller has none."""
     if version != ADVISED:
+        if about.advice is not None:
+            raise InputError(f"{path}: its format and what it says of advice differ; {MEND}")
         return None
     try:
         advice = AdviceUse.from_dict(about.advice or {})
@@ -322,8 +324,11 @@ def _check_numbers(
     weights: Mapping[str, NDArray[Any]],
     statistics: Mapping[str, NDArray[np.float64]] | None,
 ) -> None:
-    """Refuse what is no number, and a variance below zero."""
+    """Refuse what is no number or one of another type, and a variance below zero."""
     arrays = {**{f"statistics.{name}": value for name, value in (statistics or {}).items()}, **weights}
+    for name, value in arrays.items():
+        if value.dtype != (np.float32 if name in weights else np.float64):
+            raise InputError(f"{path}: {name} is of {value.dtype}, as no policy is; {MEND}")
     bad = [name for name, value in arrays.items() if not np.isfinite(value).all()]
     if statistics is not None and (statistics["var"] < 0).any():
         bad.append("statistics.var")
@@ -341,6 +346,8 @@ def _check_own(path: Path, policy: Policy, own: OwnNetwork) -> None:
     size = policy.statistics["mean"].shape
     if len(size) != 1 or policy.statistics["var"].shape != size:
         raise InputError(f"{path}: statistics.var does not fit statistics.mean; {MEND}")
+    if policy.statistics["count"].shape != ():
+        raise InputError(f"{path}: statistics.count is no single number; {MEND}")
     wanted = own.sizes(size[0], phase_of(policy.config).num_actions)
     shapes = {name: tuple(value.shape) for name, value in policy.params.items()}
     if other := sorted(set(wanted.items()) ^ set(shapes.items())):
@@ -358,11 +365,12 @@ def _check_shapes(path: Path, policy: Policy) -> None:
     if statistics is not None:
         size = statistics["mean"].shape
         bad = [] if len(size) == 1 and statistics["var"].shape == size else ["statistics.var"]
+        bad += [] if statistics["count"].shape == () else ["statistics.count"]
     for mlp in policy.spec.mlps.values():
         width = size
         for name in mlp:
             kernel, bias = layers[name]["kernel"].shape, layers[name]["bias"].shape
-            if kernel != (*width, *bias):
+            if kernel != (*width, *bias) or len(bias) != 1 or (name == "value_head" and bias != (1,)):
                 bad.append(name)
             width = bias
     if bad:

@@ -172,8 +172,13 @@ class TrainSettings:
             )
         if self.rollout_size >= 2**31:
             raise InputError(
-                f"a rollout of {self.n_envs} x {self.n_steps} steps has more than 2^31 transitions; "
-                "choose fewer environments or steps"
+                f"a rollout of {self.n_envs} x {self.n_steps} steps has more than 2^31 - 1 "
+                "transitions; choose fewer environments or steps"
+            )
+        if self.num_updates >= 2**31:
+            raise InputError(
+                f"{self.total_timesteps} steps in rollouts of {self.rollout_size} are more than "
+                "2^31 - 1 updates; ask for fewer steps, or for larger rollouts"
             )
         for name in ("n_envs", "batch_size"):
             if (count := getattr(self, name)) % self.order_groups:

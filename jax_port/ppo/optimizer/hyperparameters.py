@@ -19,6 +19,8 @@ PRECISION: Literal["float32"] = "float32"
 """Of matrix products, by default."""
 SEED = 0
 """Of the first agent, by default."""
+LARGEST = (2 - 2**-23) * 2.0**127
+"""Of the numbers of float32, in which the learner has them; a larger one would be infinite there."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,10 @@ class Hyperparameter:
 
     def _check_number(self, value: Any) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
+        if not number or not abs(value) < math.inf:  # nor what is no number
             raise InputError(f"{self.name} is {value!r}; it must be a finite number")
+        if abs(value) > LARGEST:
+            raise InputError(f"{self.name} is {value!r}; it must be at most {LARGEST:g}")
         if value < self.least or (self.above and value == self.least) or value > self.most:
             least = f"{'above' if self.above else 'at least'} {self.least:g}"
             upper = f" and at most {self.most:g}" if math.isfinite(self.most) else ""

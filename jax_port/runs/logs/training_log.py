@@ -23,7 +23,9 @@ ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
 
 Record = dict[str, Any]
 T = TypeVar("T")
-LINE = Artifact("line of a run's log", "go on with --resume")
+LINE = Artifact(
+    "line of a run's log", "go on with --resume, or remove this line where the run has ended"
+)
 
 
 def records_of(metrics: Metrics, first_update: int, rollout_size: int, seconds: float) -> list[Record]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,42 @@ def test_a_limit_itself_is_allowed(name: str) -> None:
     assert getattr(TrainSettings().override(**{name: 1.0}), name) == 1.0
     with refuses():
         TrainSettings().override(**{name: 1.0000001})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused"),
+    [
+        (
+            {"n_envs": 1, "n_steps": 66, "batch_size": 64},
+            {"n_envs": 1, "n_steps": 65, "batch_size": 64},
+        ),
+        ({"n_envs": 2, "n_steps": 1, "batch_size": 2}, {"n_envs": 2, "n_steps": 1, "batch_size": 1}),
+        ({"n_envs": 2**30, "n_steps": 1}, {"n_envs": 2**30, "n_steps": 2}),
+        (
+            {"n_envs": 1, "n_steps": 2, "batch_size": 2, "total_timesteps": 2**32 - 2},
+            {"n_envs": 1, "n_steps": 2, "batch_size": 2, "total_timesteps": 2**32 - 1},
+        ),
+        ({"n_envs": 12, "order_groups": 4}, {"n_envs": 14, "order_groups": 4}),
+        (
+            {"n_envs": 12, "n_steps": 8, "batch_size": 24, "order_groups": 4},
+            {"n_envs": 12, "n_steps": 8, "batch_size": 26, "order_groups": 4},
+        ),
+        ({"precision": "bf16"}, {"precision": "f16"}),
+        ({"seed": 2**31 - 1}, {"seed": 2**31}),
+        ({"pi": (1,)}, {"pi": ()}),
+        ({"vf": (2, 1)}, {"vf": (2, 0)}),
+        ({"activation": "tanh"}, {"activation": "gelu"}),
+        ({"learning_rate": 3.4028234e38}, {"learning_rate": 3.4028236e38}),
+        ({"vf_coef": 10**38}, {"vf_coef": 10**400}),
+        ({"clip_range": 1e-30}, {"clip_range": 0.0}),
+    ],
+    ids=lambda values: ", ".join(map(str, values.items()))[:60],
+)
+def test_what_goes_together_ends_where_it_must(allowed: Any, refused: Any) -> None:
+    settings = TrainSettings().override(**allowed)
+    assert TrainSettings.from_dict(settings.to_dict()) == settings
+    with refuses():
+        TrainSettings().override(**refused)
 
 
 @pytest.mark.parametrize(("steps", "updates"), [(1, 1), (64, 1), (65, 2), (128, 2), (1000, 16)])

@@ -19,7 +19,7 @@ def test_the_newest_checkpoint_is_named_where_there_is_one(tmp_path: Path, saved
         {"update": update, "agent": agent, "loss": 0.0} for update in (21, 22) for agent in (0, 1, 2)
     ]
     weights = np.zeros((3, 2), np.float32)
-    agent: Any = SimpleNamespace(learner=SimpleNamespace(params={"a": weights}))
+    agent: Any = SimpleNamespace(learner=SimpleNamespace(params={"a": np.zeros(3), "b": weights}))
     require_finite_losses(records, tmp_path, saved)
     require_finite_weights(agent, 22, tmp_path, saved)
     records[4]["loss"] = records[5]["loss"] = None

@@ -23,6 +23,7 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import Checkpoints
 from jax_port.runs.divergence import require_finite_weights
+from jax_port.runs.logs.ranking import rank
 from jax_port.runs.logs.training_log import Record, read_log
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
@@ -108,7 +109,8 @@ def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_thei
     """Seven updates, two in a call; a checkpoint where three or more were made since the last one."""
     settings = TrainSettings(n_envs=4, n_steps=8, batch_size=16, total_timesteps=32 * 7)
     few = settings.override(pi=(4,), vf=(4,))
-    plan = Plan(few, DATA, CONFIG, updates_per_call=2, checkpoint_every=3, certificate="ungated")
+    config = EnvConfig.phase1(max_episode_bars=20)
+    plan = Plan(few, DATA, config, updates_per_call=2, checkpoint_every=3, certificate="ungated")
     saved: list[int] = []
     save = Checkpoints.save
 
@@ -121,7 +123,13 @@ def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_thei
     assert runs.run(plan, tmp_path, lambda updates, _: told.append(updates), begin=True)
     assert told == [0, 2, 4, 6, 7]
     assert saved == [4, 7]
-    assert [record["update"] for record in read_log(tmp_path)] == [1, 2, 3, 4, 5, 6, 7]
+    log = read_log(tmp_path)
+    assert [(record["update"], record["steps"]) for record in log] == [(n, 32 * n) for n in range(1, 8)]
+    # The last policy goes by all episodes since the checkpoint before, not by those of a call.
+    (since,), (newest,) = (rank([one for one in log if one["update"] > after]) for after in (4, 6))
+    chosen = load_policy(tmp_path / "last.safetensors").about["chosen"]
+    assert chosen == {"agent": 0, "updates": 7, "pnl_dollars": since.pnl_dollars}
+    assert since.episodes > newest.episodes
 
 
 class Follows:

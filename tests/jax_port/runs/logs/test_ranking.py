@@ -49,7 +49,11 @@ def test_an_agent_that_made_nothing_comes_before_those_that_lost() -> None:
 def test_only_the_last_quarter_counts() -> None:
     records = [record(update, 0, float(update)) for update in range(1, 41)]
     assert {one["update"] for one in of_the_end(records)} == set(range(31, 41))
-    assert of_the_end(records[:1]) == records[:1]
+    for updates, first in ((1, 1), (3, 3), (4, 4), (7, 7), (8, 7), (11, 10), (39, 31)):
+        assert of_the_end(records[:updates]) == records[first - 1 : updates]
+    two = [record(update, agent, 1.0) for update in range(1, 9) for agent in (0, 1)]
+    assert of_the_end(two) == two[-4:]
+    assert of_the_end([]) == []
 
 
 def test_the_file_names_what_agents_differ_in(tmp_path: Path) -> None:
