@@ -32,12 +32,16 @@ def join_processes(
         raise InputError(f"{' and '.join(missing)} missing; give all of {', '.join(given)}")
     if processes is not None and process_id is not None and process_id >= processes:
         raise InputError(f"--process-id is {process_id} of {processes}; they count from 0")
+    if coordinator is not None and not _is_place(coordinator):
+        raise InputError(f"--coordinator {coordinator!r} is no HOST:PORT, such as 10.0.0.1:1234")
     import jax
 
     try:
         jax.distributed.initialize(coordinator, processes, process_id)
     except (ValueError, TypeError):
-        raise InputError(NO_CLUSTER if coordinator is None else _unreadable(coordinator)) from None
+        if coordinator is not None:
+            raise
+        raise InputError(NO_CLUSTER) from None
     except RuntimeError as error:
         first = str(error).splitlines()[0]
         raise InputError(
@@ -45,5 +49,8 @@ def join_processes(
         ) from None
 
 
-def _unreadable(coordinator: str) -> str:
-    return f"--coordinator {coordinator!r} is no HOST:PORT, such as 10.0.0.1:1234"
+def _is_place(text: str) -> bool:
+    """Return whether a text names a host and a port, which JAX takes for granted."""
+    host, _, port = text.rpartition(":")
+    number = int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0
+    return bool(host.strip()) and 0 < number < 65536

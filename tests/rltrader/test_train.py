@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,17 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import plan, run_file
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
+from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from parity import admission
 from rltrader import train
 from rltrader.options.train_plan import prove
+from rltrader.options.training_advice import remark
 from tests.sentences import refuses
 from tests.snapshots import Snapshot
 
@@ -92,6 +98,39 @@ def test_what_is_asked_of_a_proof_is_asked(asked: str | None, monkeypatch: pytes
     with pytest.raises(ProofAskedForError) as found:
         prove(PLAN, options, Console(quiet=True))
     assert found.value.args == (Path("c.json"), PLAN.config, admission.Demand("full", key))
+
+
+PROVED = {"verdict": "same", "strength": "full", "counts": {"numbers_compared": 1_234_567}}
+MORE = {"numbers": 9_876, "seconds": 90.0, "because": ["its bars", "its settings"]}
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        (PROVED, "parity: same, strength full, 1,234,567 numbers compared"),
+        ({**PROVED, "signed_by": None}, "parity: same, strength full, 1,234,567 numbers compared"),
+        (
+            {**PROVED, "signed_by": "0123456789abcdef0123", "data_at_hand": MORE, "sources": {}},
+            "parity: same, strength full, 1,234,567 numbers compared, signed by 0123456789abcdef; "
+            "9,876 more here, in 1.5 min, for its bars; its settings",
+        ),
+        (UNGATED, "ungated: no proof of parity; every artifact will say so"),
+    ],
+)
+def test_how_strong_a_proof_is_is_said(proof: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where the advice may have looked ahead."""
+    monkeypatch.setattr(admission, "admit", lambda *_: proof)
+    use = AdviceUse("columns", FusionSettings(), "chat", "m", "", "", "2025-06-01")
+    advised = replace(PLAN, data=replace(PLAN.data, advice=TrainingAdvice(use, ())))
+    options = {"least": "full", "require_key": None, "certificate": Path("c.json")}
+    for plan_, lines in ((PLAN, 1), (advised, 2)):
+        out = io.StringIO()
+        found = prove(plan_, {**options, "ungated": proof == UNGATED}, Console(file=out, width=400))
+        told = out.getvalue().splitlines()
+        assert (told[0], len(told)) == (said, lines)
+        assert told[1:] == [remark(plan_.data)] * (lines - 1)
+    kept = {"verdict", "strength", "counts", "signed_by", "data_at_hand"}
+    assert found == (proof if proof == UNGATED else {n: proof[n] for n in proof if n in kept})
 
 
 @pytest.mark.costly

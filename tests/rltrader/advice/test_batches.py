@@ -12,6 +12,7 @@ from markets.advice.table import load_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from tests.sentences import check_error
 
 GOOD = {"hold": 0.2, "buy": 0.7, "sell": 0.1, "confidence": 0.8, "reason": "up"}
 
@@ -49,3 +50,27 @@ def test_what_comes_back_is_of_the_questions_that_went_out(words: list[str], tmp
     told = advise("replay", str(tmp_path / "table"), *bars)
     assert told == "12 transcripts read again, 0 questions without one\nall are as the table has them\n"
     assert "1 bars are to be asked again" in advise("batch", "forget", path.name, *words)
+
+
+def test_a_batch_is_of_a_table_that_is_there_and_of_its_bars(words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "batch.jsonl"
+    for command in ("read", "forget"):
+        check_error(CliRunner().invoke(app, ["advise", "batch", command, str(path), *words]).exception)
+    assert not (tmp_path / "table").exists()
+    advise(
+        "batch",
+        "write",
+        str(path),
+        *words,
+        "--model",
+        "tiny",
+        "--url",
+        "http://here/v1",
+        "--every",
+        "100",
+    )
+    write_bars(synthetic_bars("ES", days=2, seed=6), tmp_path / "other.csv")
+    others = ["--data", str(tmp_path / "other.csv"), *words[2:]]
+    for command in ("read", "forget"):
+        check_error(CliRunner().invoke(app, ["advise", "batch", command, str(path), *others]).exception)
+    assert "8 bars are to be asked again" in advise("batch", "forget", str(path), *words)

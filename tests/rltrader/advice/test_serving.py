@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
 from markets.bars import FEATURES
 from rltrader.advice.serving import serve
 from tests.sentences import refuses
@@ -49,6 +50,16 @@ def test_a_key_that_no_header_can_hold_is_refused_at_once(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
     refused()
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with socket.socket() as taken, refuses():
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        try:
+            serve.main(["--port", str(taken.getsockname()[1])], standalone_mode=False)
+        except InputError as error:
+            raise InputError(str(error).replace(str(taken.getsockname()[1]), "PORT")) from None
 
 
 @pytest.mark.costly

@@ -197,6 +197,13 @@ def test_the_schema_names_every_option_of_train() -> None:
     assert json.loads(printed.output) == schema(train)
 
 
+@pytest.mark.parametrize("name", ["schema", "config", "help"])
+def test_what_only_a_command_line_asks_for_is_no_option_of_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run.toml").write_text(f"{name} = true")
+    with refuses():
+        train.main(["--config", str(tmp_path / "run.toml")], standalone_mode=False)
+
+
 def test_every_kind_of_option_is_described() -> None:
     whole = schema(train)
     properties = whole["properties"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from jax_port.ppo.policy import load_policy
@@ -31,11 +32,30 @@ def test_nothing_asked_for_joins_nothing() -> None:
         ("127.0.0.1:1", None, None),
         (None, 2, 0),
         ("127.0.0.1:1", 2, 2),
+        *((place, 2, 0) for place in ("here", ":1", "here:", "here:port", "here:0", "here:65536", "")),
     ],
 )
 def test_a_missing_part_is_named(given: tuple[str | None, int | None, int | None]) -> None:
     with refuses():
         join_processes(False, *given)
+
+
+def test_the_others_are_joined_at_the_place_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *given: asked.append(given))
+    for place in ("here:1", "[::1]:65535"):
+        join_processes(False, place, 2, 1)
+    join_processes(True, None, None, None)
+    assert asked == [("here:1", 2, 1), ("[::1]:65535", 2, 1), (None, None, None)]
+
+
+def test_others_that_cannot_be_reached_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("DEADLINE_EXCEEDED: nobody there\nstack")
+
+    monkeypatch.setattr(jax.distributed, "initialize", fail)
+    with refuses():
+        join_processes(False, "here:1", 2, 1)
 
 
 def command(out: Path, *more: str) -> subprocess.Popen[str]:

@@ -13,8 +13,11 @@ from foundation.errors import InputError
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.runs.plan import Plan
+from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, contracts, contracts_file
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from markets.contracts import Contract
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -108,6 +111,20 @@ def test_a_command_s_file_asks_for_the_same_from_every_folder(
         {"data": TrainingData((Source("ES", "/a.csv"), Source("ES", "/b.csv", reader=READER)))},
         {"data": TrainingData((Source("ES", "/a.csv", reader={"use_features": True}),))},
         {"data": TrainingData((Source("ES", "/a.csv", name="b.csv"),))},
+        {"data": TrainingData((Source("ES", kind="pattern", days=5, strength=0.5),))},
+        {
+            "data": TrainingData(
+                (Source("ES", "/a.csv"), Source("ES", "/b.csv", reader=READER), Source("ES", "/c.csv"))
+            )
+        },
+        {
+            "data": TrainingData(
+                (Source("ES", "/a.csv"),),
+                advice=TrainingAdvice(
+                    AdviceUse("prior", FusionSettings(), "rules", "made", "", "", "never"), ("/rules",)
+                ),
+            )
+        },
         {"data": TrainingData((Source("ES", "/a.csv", contract=Contract("ES", "", 1, 1, 1, 1)),))},
     ],
 )

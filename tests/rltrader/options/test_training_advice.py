@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from foundation.errors import InputError
+from jax_port.runs.training_advice import TrainingAdvice, from_tables
+from jax_port.runs.training_data import Source, TrainingData
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from rltrader.options.training_advice import remark, with_tables
 from tests.sentences import check_error
 
 SMALL = (
@@ -59,6 +67,79 @@ def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[s
     assert done.exit_code != 0
     check_error(done.exception)
     assert not (tmp_path / "run").exists()
+
+
+GIVEN = {"advice_as": None, "fusion": None, "fusion_set": (), "latency": None}
+DATA = TrainingData((Source("ES", "/a.csv"), Source("ES", "/b.csv")))
+
+
+@pytest.mark.parametrize(
+    ("given", "way", "settings", "latency"),
+    [
+        ({}, "prior", FusionSettings("gated"), None),
+        ({"latency": 0.0}, "prior", FusionSettings("gated"), 0.0),
+        (
+            {"fusion": "weighted", "fusion_set": ("weight=2.5", "fade=0.25"), "latency": 7.5},
+            *("prior", FusionSettings("weighted", weight=2.5, fade=0.25), 7.5),
+        ),
+        (
+            {"advice_as": "columns", "fusion_set": ("fade=0.25", "most_age=9")},
+            *("columns", FusionSettings("gated", fade=0.25, most_age=9), None),
+        ),
+    ],
+    ids=["nothing", "no latency", "prior", "columns"],
+)
+def test_how_advice_is_used_arrives(
+    folder: Path, given: dict[str, Any], way: str, settings: FusionSettings, latency: float | None
+) -> None:
+    tables = (folder / "rules", folder / "rules")
+    found = with_tables(DATA, {**GIVEN, "tables": tables, **given})
+    assert found == replace(DATA, advice=from_tables(way, settings, tables, 2, latency))
+    assert found.advice is not None
+    assert (found.advice.latency, found.advice.use.way) == (latency, way)
+    assert found.advice.tables == (str(folder / "rules"),) * 2
+
+
+@pytest.mark.parametrize(
+    ("way", "used"),
+    [("prior", {"weight", "threshold", "fade", "most_age"}), ("columns", {"fade", "most_age"})],
+)
+def test_a_setting_that_a_way_does_not_go_by_is_refused(folder: Path, way: str, used: set[str]) -> None:
+    tables = (folder / "rules", folder / "rules")
+    plain = FusionSettings().to_dict()
+    taken, said = set(), []
+    for name, value in plain.items():
+        told = f"{name}={json.dumps(value)}"
+        # Behind one that is used: each is looked at.
+        options = {**GIVEN, "tables": tables, "advice_as": way, "fusion_set": ("fade=0.5", told)}
+        try:
+            with_tables(DATA, options)
+            taken.add(name)
+        except InputError as error:
+            said.append(str(error))
+    assert taken == used
+    assert all(text.startswith("--fusion-set ") and f"advice as {way} goes by" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "first", "known"),
+    [
+        ("never", "", None),
+        ("2025-06-01", "2025-06-02", None),
+        ("2025-06-01", "2025-06-01", "days up to 2025-06-01"),
+        ("2025-06-01", "", "days up to 2025-06-01"),
+        ("", "2025-06-02", "any of these days, its cutoff date being unknown"),
+    ],
+)
+def test_look_ahead_is_told_where_it_may_be(cutoff: str, first: str, known: str | None) -> None:
+    use = AdviceUse("columns", FusionSettings(), "chat", "m", "", "", cutoff)
+    assert remark(replace(DATA, first=first)) == ""
+    said = remark(replace(DATA, first=first, advice=TrainingAdvice(use, ())))
+    wanted = (
+        f"the advisor may have read about {known}: on those the policy may learn to trust it more than "
+        "it deserves; train on days after its cutoff, with --from"
+    )
+    assert said == ("" if known is None else wanted)
 
 
 def test_settings_of_a_fusion_need_a_rule(tmp_path: Path) -> None:
