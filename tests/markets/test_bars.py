@@ -57,6 +57,26 @@ def test_timestamps_are_nanoseconds_since_1970(frame):
     assert bars(frame.set_axis(frame.index.as_unit("s"))).timestamps_ns[0] == 1_736_173_800_000_000_000
 
 
+@pytest.mark.parametrize(
+    ("first", "fits"),
+    [
+        ("1990-01-01 00:00:00", True),
+        ("1989-12-31 23:59:59.999999999", False),
+        ("2059-12-31 23:57:00", True),
+        ("2059-12-31 23:58:00", False),
+    ],
+)
+def test_bars_lie_within_the_years_of_the_clock_to_their_ends(frame, first, fits):
+    """Of three rows, the last two minutes later; the end itself lies outside."""
+    index = pd.DatetimeIndex([first], tz="UTC") + pd.to_timedelta([0], unit="min")
+    moved = frame[:3].set_axis(index.append([index + pd.Timedelta(n, "min") for n in (1, 2)]))
+    if fits:
+        assert len(bars(moved)) == 3
+    else:
+        with refuses():
+            bars(moved)
+
+
 def test_a_few_prices_off_the_grid_are_snapped(frame):
     frame.loc[frame.index[7], "high"] += 0.1
     made = bars(frame)

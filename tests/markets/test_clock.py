@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from markets.clock import (
     new_york_dates,
     new_york_minutes,
     new_york_to_utc_ns,
+    utc_offset_minutes,
 )
 
 
@@ -92,3 +94,21 @@ def test_the_regular_session_is_half_past_nine_to_four_fifty_nine():
 def test_the_range_of_the_clock():
     assert ns("1990-01-01") == FIRST_NS
     assert ns("2060-01-01") == END_NS
+
+
+@pytest.mark.parametrize(
+    "name", ["America/New_York", "Europe/London", "Asia/Tokyo", "America/Sao_Paulo"]
+)
+def test_a_zones_offset_changes_in_its_own_minute(name):
+    """At the hour itself, and not a nanosecond before; New York's where no zone is named."""
+    index = pd.date_range("2004-12-31", "2026-01-02", freq="1h", tz="UTC").as_unit("ns")
+
+    def expected(moments, zone):
+        wall = moments.tz_convert(zone).tz_localize(None)
+        return (wall.asi8 - moments.asi8) // 60_000_000_000
+
+    zone = ZoneInfo(name)
+    assert np.array_equal(utc_offset_minutes(index.asi8, zone), expected(index, name))
+    early = index - pd.Timedelta(1, "ns")
+    assert np.array_equal(utc_offset_minutes(early.asi8, zone), expected(early, name))
+    assert np.array_equal(utc_offset_minutes(index.asi8), expected(index, "America/New_York"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markets import SYMBOLS, Contract, get_contract, register_contract
-from markets.contracts import _TABLE, added_contracts, contract_of
+from markets.contracts import _TABLE, added_contracts, contract_of, decimals
 from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
@@ -183,3 +183,13 @@ def test_a_built_in_contract_with_other_costs_is_told_to_other_processes(monkeyp
     dear = register_contract(get_contract("NQ").with_costs(commission_cents=300), overwrite=True)
     crude = register_contract(Contract("CL", "Crude Oil", 0.01, 1000, 1, 250))
     assert added_contracts() == (dear, crude)
+
+
+@pytest.mark.parametrize(
+    ("tick", "places"),
+    [(1.0, 0), (5.0, 0), (10.0, 0), (0.25, 2), (0.1, 1), (0.5, 1), (0.00005, 5), (1 / 64, 6), (2.5, 1)],
+)
+def test_a_price_has_the_decimals_of_its_tick(tick: float, places: int) -> None:
+    assert decimals(tick) == places
+    for ticks in (1, 3, 1_000_003):
+        assert float(f"{ticks * tick:.{places}f}") == pytest.approx(ticks * tick, rel=1e-15)

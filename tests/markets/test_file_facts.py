@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from markets.file_facts import FileFacts, contracts_in_name, spread_in
+from markets.file_facts import FileFacts, contracts_in_name, quotes_in, said_by_name, spread_in
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,23 @@ from markets.file_facts import FileFacts, contracts_in_name, spread_in
 )
 def test_contracts_by_name(name: str, symbols: set[str]) -> None:
     assert contracts_in_name(name) == symbols
+
+
+@pytest.mark.parametrize(
+    ("name", "quotes"),
+    [
+        ("ES_1min_BID.csv", "bid"),
+        ("ask-ES.csv", "ask"),
+        ("ES Midpoint 2025.csv", "midpoint"),
+        ("ES_bid_ask.csv", None),
+        ("ES_bid_BID.csv", "bid"),
+        ("forbidden_tasks.csv", None),
+        ("ES.csv", None),
+    ],
+)
+def test_one_sides_quotes_by_name(name: str, quotes: str | None) -> None:
+    assert quotes_in(name) == quotes
+    assert said_by_name(name) == (tuple(sorted(contracts_in_name(name))), None, quotes)
 
 
 def test_the_innermost_name_comes_first() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from markets import Bars, get_contract
+from markets.impossible_rows import column_order_mend, negative_volume_mend, not_positive_mend
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
@@ -58,3 +60,31 @@ def test_prices_below_zero_are_adjusted_or_a_spread(bars: Bars, tmp_path: Path) 
 
 def test_a_volume_of_minus_one_is_that_of_quotes(bars: Bars, tmp_path: Path) -> None:
     refused(bars.frame.assign(volume=-1.0), tmp_path / "bars.csv")
+
+
+PLAIN = "remove or repair the rows"
+
+
+def test_columns_are_in_another_order_where_both_ends_stand_elsewhere_on_nearly_every_row() -> None:
+    """Open, high, low, close of a hundred bars, of which the first is in order."""
+    moved = np.tile([104.0, 101.0, 103.0, 99.0], (100, 1))
+    moved[0] = [101.0, 104.0, 99.0, 103.0]
+    told = column_order_mend(moved)
+    assert "column open holds the highest price of nearly every row and close the lowest" in told
+    missing = np.vstack([moved, np.full((50, 4), np.nan)])  # which say nothing of the others
+    assert column_order_mend(missing) == told
+    twice = moved.copy()
+    twice[1] = moved[0]  # two of a hundred are more than nearly none
+    assert column_order_mend(twice) == PLAIN
+    lowest = moved.copy()
+    lowest[:50, 3] = 102.0  # the highest is elsewhere on every row, and the lowest now here, now there
+    assert column_order_mend(lowest) == PLAIN
+    assert column_order_mend(np.full((3, 4), np.nan)) == PLAIN
+    assert column_order_mend(np.tile([101.0, 104.0, 99.0, 103.0], (9, 1))) == PLAIN
+
+
+def test_what_numbers_below_zero_are_is_told_by_all_of_them() -> None:
+    assert "Interactive Brokers" in negative_volume_mend(np.full(3, -1.0))
+    assert negative_volume_mend(np.array([-1.0, 5.0, -1.0])) == PLAIN
+    assert not_positive_mend(np.array([0.0, 3.0])) == "remove the rows"
+    assert "adjusted back over its rolls" in not_positive_mend(np.array([0.0, -0.25, 3.0]))

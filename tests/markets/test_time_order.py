@@ -53,6 +53,7 @@ HOUR = 3600 * 10**9
     [
         ([3, 2, 1], "the newest row stands first"),
         ([1, 3, 2, 4], "sort the rows by timestamp"),
+        ([4, 2, 3, 1], "sort the rows by timestamp"),  # newest first, but for one
         # Evenings that carry the next day's date: at midnight times go back by 23 hours, twice here.
         ([42, 47, 24, 40, 66, 71, 48, 64], "dates are those of trading days"),
         ([42, 47, 24, 40, 66], "sort the rows by timestamp"),  # once is no habit

@@ -11,7 +11,7 @@ from foundation.files import WriteError
 from markets import SYMBOLS, Bars, Contract, contracts, get_contract
 from markets.bars import FEATURES
 from markets.readers import detect_format, read_bars
-from markets.writers import write_bars
+from markets.writers import write_bars, write_together
 from tests.sentences import refuses
 
 
@@ -60,6 +60,31 @@ def test_features_are_kept(make_frame, tmp_path, name):
     assert read_bars(path, "ES", use_features=True).digest == bars.digest
     if name == "bars.csv":
         assert detect_format(path) == "processed"
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+def test_close_and_volume_are_the_bars_own_beside_features(make_frame, tmp_path, name):
+    frame = make_frame(days=1)
+    features = pd.DataFrame({name: np.arange(450) / 7 for name in FEATURES}, index=frame.index)
+    bars = Bars.from_frame(frame, get_contract("ES"), source="made", precomputed=features)
+    read = read_bars(write_bars(bars, tmp_path / name), "ES", use_features=True)
+    pd.testing.assert_frame_equal(read.frame, bars.frame, check_freq=False)
+    assert read.precomputed is not None
+    own = frame[["close", "volume"]]
+    pd.testing.assert_frame_equal(
+        read.precomputed, features.assign(close=own["close"], volume=own["volume"]), check_freq=False
+    )
+
+
+def test_files_that_belong_together_are_written_all_or_none(make_frame, tmp_path):
+    bars = bars_of("ES", make_frame(days=1))
+    good, other = tmp_path / "a.csv", tmp_path / "b.parquet"
+    for second, name in ((bars.select(slice(0, 0)), other), (bars, tmp_path / "b.txt")):
+        with refuses():
+            write_together({good: bars, name: second})
+        assert list(tmp_path.iterdir()) == []
+    write_together({good: bars, other: bars.select(slice(0, 90))})
+    assert [len(read_bars(path, "ES")) for path in (good, other)] == [450, 90]
 
 
 def test_one_second_bars_are_known_again(make_frame, tmp_path):

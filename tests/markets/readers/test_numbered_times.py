@@ -141,3 +141,18 @@ def test_digits_of_drawn_times_and_of_days_that_there_are_not() -> None:
     for number in (202501022400, 202501022360, 20250102235960, 199001010000 - 1, 206001010000):
         with pytest.raises(InputError, match="is no time such as"):
             read(np.array([202501022359, number] if number < 10**13 else [20250102235959, number]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "different", "lost"), [(20, 10, False), (20, 9, True), (19, 1, False)]
+)
+def test_digits_were_lost_where_most_rows_have_the_same_number(
+    rows: int, different: int, lost: bool
+) -> None:
+    values = 1.7568e12 + 1e7 * (np.arange(rows) % different)
+    if lost:
+        with pytest.raises(InputError, match="time has the same number on most rows"):
+            read(values)
+    else:
+        assert read(values)[0] == [round(value) * 10**6 for value in values]
+    assert len(read(values.astype(np.int64))[0]) == rows  # whole numbers have all of theirs

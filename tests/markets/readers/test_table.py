@@ -10,9 +10,17 @@ import pyarrow as pa
 import pytest
 
 from markets.readers import read_bars
-from markets.readers.table import MOST_TURNS, Options, RawTable, moved_to_open, with_facts
+from markets.readers.table import (
+    MOST_TURNS,
+    Options,
+    RawTable,
+    moved_to_open,
+    require_columns,
+    with_facts,
+)
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
+from tests.sentences import refuses
 
 
 @pytest.mark.parametrize("bar", ["1min", "1s"])
@@ -110,3 +118,18 @@ def test_a_close_is_moved_by_one_bar(seconds: list[int], length: int) -> None:
     ):
         found = moved_to_open(index, options, own)  # type: ignore[arg-type]
         assert list(index - found) == [pd.Timedelta(moved, "s")] * len(index)
+
+
+def test_different_cells_stand_in_the_order_of_their_first_rows() -> None:
+    table = raw(symbol=["NQ", None, "ES", "NQ", "RTY", "ES", "YM"])
+    assert table.distinct("symbol") == ("NQ", "ES", "RTY", "YM")
+    assert table.distinct("symbol", 3) == ("NQ", "ES")  # an empty cell is one of the three
+    assert raw(symbol=[7, 3, 7]).distinct("symbol") == ("7", "3")
+
+
+def test_columns_that_are_missing_or_there_twice_are_all_named() -> None:
+    names = ["time", "open", "close", "close", "volume", "volume"]
+    require_columns(names, ["time", "open"], "a.csv", "give both")
+    for wanted in (["time", "close", "open", "volume"], ["time", "high", "open", "low"]):
+        with refuses():
+            require_columns(names, wanted, "a.csv", "give both")

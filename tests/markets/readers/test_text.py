@@ -56,3 +56,19 @@ def test_a_line_is_named_by_its_number_in_the_file(
     number = text[: text.index(lines[row])].count("\n") + 1
     with pytest.raises(InputError, match=rf"bars\.csv, line {number}: .*{words}"):
         read_frame(save(text))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("line", [1, 2, 4])
+def test_a_carriage_return_within_a_line_is_named_by_it(
+    save: Callable[..., Path], end: str, line: int
+) -> None:
+    lines = [
+        HEAD.strip(),
+        *(f"2025-09-02 13:3{minute}:00,6470,6472,6470,6471,1" for minute in range(4)),
+    ]
+    lines[line] = lines[line].replace(",6471,", ",6471\r,")
+    with pytest.raises(
+        InputError, match=rf"line {line + 1}: there is a carriage return within the line"
+    ):
+        read_frame(save(end.join(lines) + end))

@@ -140,3 +140,31 @@ def test_stored_times_with_a_zone_of_their_own_and_without(unit: str, zone: str 
     aware = raw(pa.array([moment.to_pydatetime()], pa.timestamp(unit, "America/New_York")))
     found = utc_index(aware, "time", zone)
     assert (list(found.moments), found.stamps) == ([moment], "offset")
+
+
+def test_a_time_of_another_form_among_those_of_fix_is_named() -> None:
+    """20250902-13:30:00 is UTC where all cells are such; one that is not is not cut to its form."""
+    good = ["20250902-13:30:00", "20250902-13:31:00"]
+    assert len(utc_index(raw(good), "time", None).moments) == 2
+    for other in ("2025-09-02 13:32:00", "20250902 13:32:00"):
+        with pytest.raises(InputError, match="row 1: time '20250902-13:30:00' is not understood"):
+            utc_index(raw([*good, other]), "time", None)
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone", "words"),
+    [
+        ("2025-03-09 02:30:00", NEW_YORK, "does not exist"),
+        ("2025-11-02 01:30:00", NEW_YORK, "occurs twice"),
+        ("2025-03-30 01:00:00", "Europe/London", "does not exist"),
+        ("2025-10-26 01:59:00", "Europe/London", "occurs twice"),
+    ],
+)
+def test_a_wall_time_that_clocks_skip_or_repeat_is_told_as_such(
+    wall: str, zone: str, words: str
+) -> None:
+    before = "2025-01-02 13:00:00"
+    for cells in ([before, wall], pa.array(pd.to_datetime([before, wall]))):
+        with pytest.raises(InputError, match=rf"row 2: {wall} {words} in {zone}, where clocks change"):
+            utc_index(raw(cells), "time", zone)
+        assert len(utc_index(raw(cells), "time", "Asia/Tokyo").moments) == 2

@@ -77,6 +77,28 @@ def test_front_month_leaves_out_thin_dates(bars: Bars) -> None:
     both = Bars.from_frame(pd.concat([bars.frame, quiet]), bars.contract, source="three dates")
     # Volumes 120, 80 and 20: the median is 80, and a third of it is more than 20.
     assert front_month(both).frame.index.equals(bars.frame.index)
+    quiet["volume"] = [13.0, 12.0]
+    bars.frame.iloc[3:, 4] = [45.0, 30.0]  # now 75, a third of which is 25
+    both = Bars.from_frame(pd.concat([bars.frame, quiet]), bars.contract, source="three dates")
+    assert len(front_month(both)) == 7
+
+
+def test_half_an_hour_without_a_bar_is_no_new_session_and_a_minute_more_is(bars: Bars) -> None:
+    for gap, sessions in ((30, 2), (31, 3)):
+        index = bars.frame.index.to_series()
+        index.iloc[2:3] += pd.Timedelta(gap - 1, "min")
+        moved = bars.frame.set_axis(pd.DatetimeIndex(index))
+        made = Bars.from_frame(moved, bars.contract, source="moved")
+        assert describe(made)["sessions"] == sessions
+
+
+def test_gaps_go_up_and_down(bars: Bars) -> None:
+    """Of ten ticks up and twelve down: the spread is of their signs too."""
+    last = bars.frame.iloc[3:].set_axis(bars.frame.index[3:] + pd.Timedelta(days=1))
+    last[["open", "high", "low", "close"]] -= 0.25 * 13
+    made = Bars.from_frame(pd.concat([bars.frame, last]), bars.contract, source="three sessions")
+    assert describe(made)["session_gap_sd"] == pytest.approx(np.std([10, -12], ddof=1))
+    assert describe(made)["session_gap_abs_median"] == 11
 
 
 def plain(bars: Bars) -> dict[str, float]:
