@@ -225,3 +225,28 @@ def test_one_function_called_twice_is_read_once_for_each_call() -> None:
         for first, second, count in ((widen, jnp.sin, 0), (jnp.sin, widen, 1), (widen, widen, 1)):
             made = jax.make_jaxpr(lambda x, f=first, s=second: program(x, f, s))(x)
             assert len(list(casts_and_back(made))) == count
+
+
+def test_a_loop_s_question_and_its_round_each_have_numbers_of_their_own() -> None:
+    def asked(x: jax.Array) -> Any:
+        short = narrow(x)
+        return jax.lax.while_loop(lambda c: (c < 2) & (widen(short)[0] > 0), lambda c: c + 1, 0)
+
+    def looped(question: jax.Array, within: jax.Array) -> jax.Array:
+        begun = (0, jnp.zeros(2, jnp.float32))
+        return widen(
+            jax.lax.while_loop(
+                lambda c: (c[0] < 2) & (question[0] > 0), lambda c: (c[0] + 1, narrow(within)), begun
+            )[1]
+        )
+
+    with jax.enable_x64(True):
+        x = jnp.ones(2, jnp.float64)
+        programs: dict[str, tuple[Any, int]] = {
+            "in the question": (asked, 1),
+            "rounded before": (lambda x: asked(rounded(x)), 0),
+            "in the round": (lambda x: looped(rounded(x), x), 1),
+            "rounded in the round": (lambda x: looped(x, rounded(x)), 0),
+        }
+        for name, (program, count) in programs.items():
+            assert len(list(casts_and_back(jax.make_jaxpr(program)(x)))) == count, name
