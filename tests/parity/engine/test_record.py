@@ -149,10 +149,13 @@ def test_a_field_of_another_shape_is_not_spread_over_its_place(later: tuple[int,
         table.put((1, 0), {"obs": np.ones(later)})
 
 
+ENDS = ("terminated", "truncated")
+
+
 class Clock:
     """Counts from its start by what it is told, in steps as long as its world's number.
 
-    It is over where it has counted to 30, and out of time where a step was 9."""
+    It is over where it has counted to 30, and out of time where it is told 9, which counts nothing."""
 
     def __init__(self, world: int) -> None:
         self.stride, self.count, self.last = 10**world, 0, 0
@@ -169,7 +172,7 @@ def clock_pair() -> Any:
         return clock.shown()
 
     def step(clock: Clock, action: int) -> dict[str, Any]:
-        clock.count, clock.last = clock.count + clock.stride * action, action
+        clock.count, clock.last = clock.count + clock.stride * (action % 9), action
         over = {"terminated": clock.count >= 30, "truncated": action == 9}
         return {"obs": clock.shown(), "reward": action / 4, **over}
 
@@ -184,7 +187,7 @@ def clock_pair() -> Any:
         step=step,
     )
     policies = {
-        "as it is shown": lambda rng, masks, obs: int(obs[0] % 4) + 1,
+        "as it is shown": lambda rng, masks, obs: 9 if obs[0] % 3 == 2 else int(obs[0] % 4) + 1,
         "as it may": lambda rng, masks, obs: 2 if masks[0] else 5,
     }
     starts = [np.arange(4), np.array([4, 7, 11]), np.array([0])]
@@ -198,7 +201,7 @@ def counted(start: int, stride: int, actions: list[int]) -> list[int]:
     """Return what a clock shows after each action, up to its end."""
     counts: list[int] = []
     for action in actions:
-        counts.append((counts[-1] if counts else start) + stride * action)
+        counts.append((counts[-1] if counts else start) + stride * (action % 9))
         if counts[-1] >= 30 or action == 9:
             break
     return counts
@@ -244,12 +247,13 @@ def test_whole_episodes_are_recorded_by_each_policy_in_turn_as_they_were(world: 
     assert recording.starts[-1] == max(pair.starts[world])
     for lane, start in enumerate(recording.starts.tolist()):
         shown = [start, *recording.after["count"][lane].tolist()]
-        by_shown = [count % 4 + 1 for count in shown]
+        by_shown = [9 if count % 3 == 2 else count % 4 + 1 for count in shown]
         by_mask = [2 if count % 2 == 0 else 5 for count in shown]
         length = recording.lengths[lane]
         chosen = (by_shown, by_mask)[lane % 2][:length]
         assert recording.actions[lane].tolist() == [*chosen, *([0] * (6 - length))]
-    assert (recording.lengths < 6).any() == (world == 1)
+    ends = [recording.after[name][np.arange(7), recording.lengths - 1] for name in ENDS]
+    assert [bool(one.any()) for one in ends] == [world == 1, True]
 
 
 def test_given_actions_are_taken_from_given_starts_up_to_either_end() -> None:
@@ -286,7 +290,7 @@ def test_cases_of_several_worlds_are_each_stepped_in_its_own() -> None:
         [True, True],
         [False, True],
     ]
-    assert recording.after["count"].tolist() == [[403], [15], [38], [30]]
+    assert recording.after["count"].tolist() == [[403], [6], [38], [30]]
     assert recording.after["stride"].tolist() == [[100], [1], [10], [1]]
     assert recording.after["terminated"].tolist() == [[True], [False], [True], [True]]
     assert recording.after["truncated"].tolist() == [[False], [True], [False], [False]]
