@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from foundation import provenance
+from foundation.errors import printable
 from parity.engine.compare import Comparison
 from parity.engine.diverge import Divergence, Finding, findings
 from parity.engine.format import place_of
@@ -190,9 +191,10 @@ class Report:
             skipped=str(sum(nothing)),
         )
         for (name, text), left_out in zip(cases, [*nothing, False], strict=True):
-            case = ElementTree.SubElement(suite, "testcase", classname="parity", name=name)
+            shown = printable(name)  # XML has no way to write control characters
+            case = ElementTree.SubElement(suite, "testcase", classname="parity", name=shown)
             if text:
-                ElementTree.SubElement(case, "failure", message=text)
+                ElementTree.SubElement(case, "failure", message=printable(text))
             if left_out:
                 ElementTree.SubElement(case, "skipped", message="nothing was compared")
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
+from foundation.errors import InputError, printable
 from parity.harness.findings import Answer, FieldVerdict, SmallestCase, state_words
 from parity.harness.modes.free_run import FreeRun
 from parity.harness.questions import DRAWS
@@ -89,12 +90,27 @@ class Report:
         return self.verdict == SAME
 
     def field(self, name: str) -> FieldVerdict:
-        """Return the verdict of one field."""
-        return next(one for one in self.fields if one.name == name)
+        """Return the verdict of one field.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        named = {one.name: one for one in self.fields}
+        if name not in named:
+            raise InputError(f"there is no field {name}; the fields are {', '.join(named) or 'none'}")
+        return named[name]
 
     def answer(self, question: str) -> Answer:
-        """Return the answer to one question."""
-        return next(one for one in self.answers if one.question == question)
+        """Return the answer to one question.
+
+        Raises:
+            InputError: there is no such question, or it was not answered.
+        """
+        named = {one.question: one for one in self.answers}
+        if question not in named:
+            known = ", ".join(named) or "none"
+            raise InputError(f"there is no answer to {question!r}; the questions answered are {known}")
+        return named[question]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -159,11 +175,12 @@ class Report:
         """Return JUnit XML: one test case an aspect."""
         aspects = self.aspects()
         failures = sum(bool(text) for _, text in aspects)
+        pair = printable(self.pair)  # XML has no way to write control characters
         suite = ElementTree.Element(
-            "testsuite", name=self.pair, tests=str(len(aspects)), failures=str(failures)
+            "testsuite", name=pair, tests=str(len(aspects)), failures=str(failures)
         )
         for name, text in aspects:
-            case = ElementTree.SubElement(suite, "testcase", classname=self.pair, name=name)
+            case = ElementTree.SubElement(suite, "testcase", classname=pair, name=printable(name))
             if text:
-                ElementTree.SubElement(case, "failure", message=text)
+                ElementTree.SubElement(case, "failure", message=printable(text))
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -7,6 +7,8 @@ from itertools import permutations
 from typing import Any
 
 import jax.numpy as jnp
+
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from parity.engine.diverge import (
     Divergence,
     FieldDifference,
     differences,
+    explain_case,
     explain_replay,
     findings,
     reached,
@@ -23,6 +26,11 @@ from parity.engine.pair import Case, Pair
 from parity.engine.record import record_episodes
 from parity.engine.verify import Mismatch, check_replay
 from tests.parity.walker import walker_pair
+
+
+from parity.engine.replay import replay
+from parity.engine.verify import Mismatch, check_recording
+from tests.parity.walker import stuck_at_seven, walker_pair
 
 
 def divergence(*fields: str, world: str = "north", check: str = "replay", **made: Any) -> Divergence:
@@ -137,3 +145,117 @@ def test_what_no_single_case_shows_has_no_command_that_would_say_that_all_is_the
     assert (found.state, found.command, found.differences) == (None, "", [])
     assert found.actions == recording.actions[first.lane, :5].tolist()
     assert found.moment == {"place": case.state["place"]}
+
+
+def two_worlds(**changes: Any) -> Pair:
+    """Return a walker of two worlds whose port is stuck at seven, and of whose moments all is told."""
+    return replace(
+        walker_pair(stuck_at_seven),
+        worlds=["line", "other line"],
+        starts=[np.arange(3), np.arange(3)],
+        policies={
+            "right": lambda rng, masks, obs: 1,
+            "mostly right": lambda rng, masks, obs: int(rng.random() < 0.8),
+        },
+        describe=lambda world, state: {"world": world, **state},
+        command=lambda case: f"walk {case.world} {dict(case.state)} {case.action} {case.corner}",
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_disagreement_in_an_episode_is_told_whole(hidden: bool) -> None:
+    """With the state before it, or where that does not show it, with all actions up to it."""
+    pair = two_worlds()
+    recording = record_episodes(pair, 1, 8, np.random.default_rng(2))
+    first = check_recording(pair, recording, replay(pair, recording), "replay").first
+    assert first is not None
+    lane = max(lane for lane in range(8) if 8 in recording.after["place"][lane])
+    step = int(np.flatnonzero(recording.after["place"][lane] == 8)[0])
+    assert lane > first.lane or step > 0
+    mismatch = Mismatch(lane, step, "place", (), 8, 7)
+    state = state_before(recording, lane, step)
+    assert state["place"] == 7
+    judged = replace(pair, port=walker_pair().port) if hidden else pair
+    found = explain_replay(judged, recording, mismatch, "a check")
+    taken = recording.actions[lane, : step + 1].tolist()
+    assert (found.check, found.world, found.lane, found.step) == ("a check", "other line", lane, step)
+    assert (found.mismatch, found.looks_like, found.corner) == (
+        mismatch,
+        "logic",
+        recording.labels[lane],
+    )
+    assert found.actions == (taken if hidden else [1])
+    assert found.state == (None if hidden else state)
+    assert found.moment == {"world": 1, **state}
+    assert found.command == f"walk 1 {state} 1 ()"
+    fields = {one.field for one in found.differences}
+    assert fields == (set() if hidden else {"place", "reward", "obs[0]"})
+
+
+def test_a_disagreement_before_the_first_step_is_told_as_such() -> None:
+    pair = two_worlds()
+    recording = record_episodes(pair, 1, 3, np.random.default_rng(2))
+    mismatch = Mismatch(1, -1, "place", (), 8, 7)
+    found = explain_replay(pair, recording, mismatch, "replay")
+    assert (found.step, found.actions, found.state) == (-1, recording.actions[1, :1].tolist(), None)
+    assert found.moment["place"] == recording.starts[1]
+
+
+def test_a_disagreement_in_a_case_is_told_whole_after_it_was_made_smaller() -> None:
+    pair = two_worlds()
+
+    def case(choices: Any, world: int) -> Case:
+        corner = (choices.aim(("near", "far")), choices.aim(("left", "right")))
+        state = {"place": choices.integer(-9, 9), "steps": choices.integer(0, 9), "begun": 0}
+        return Case(world, state, choices.integer(0, 1), corner)
+
+    pair = replace(pair, case=case)
+    corner = ("far", "right")
+    cases = [
+        Case(0, {"place": 1, "steps": 1, "begun": 0}, 1, ("near", "left")),
+        Case(1, {"place": 7, "steps": 5, "begun": 0}, 1, corner),
+    ]
+    mismatch = Mismatch(1, 0, "place", (), 8, 7)
+    found = explain_case(pair, cases, mismatch)
+    small = {"place": 7, "steps": 0, "begun": 0}
+    assert found == Divergence(
+        check="generated",
+        world="other line",
+        lane=1,
+        step=0,
+        mismatch=mismatch,
+        looks_like="logic",
+        actions=[1],
+        state=small,
+        corner="far; right",
+        differences=differences(pair, Case(1, small, 1, corner)),
+        moment={"world": 1, **small},
+        command=f"walk 1 {small} 1 {corner}",
+    )
+    assert [(one.when, one.field, one.reference, one.port) for one in found.differences[:1]] == [
+        ("after", "place", 8, 7)
+    ]
+
+
+def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_distance() -> None:
+    """What a float is off is told in ulps, and of what must be equal there is no distance."""
+    pair = walker_pair()
+    plain = pair.port.observe
+
+    def observe(state: Any, params: Any) -> Any:
+        seen = plain(state, params)
+        return seen.at[..., 1].add(2.0**-20)
+
+    given = pair.port.step
+
+    def step(key: Any, state: Any, action: Any, params: Any) -> Any:
+        out = given(key, state, action, params)
+        return out._replace(final_obs=observe(out.final_state, params))
+
+    odd = replace(pair, port=replace(pair.port, observe=observe, step=step))
+    found = differences(odd, Case(0, {"place": 3, "steps": 6, "begun": 0}, 1))
+    assert [(one.when, one.field) for one in found] == [("before", "obs[1]"), ("after", "obs[1]")]
+    assert found[0].ulps == 16
+    assert found[1].ulps in (15, 16, 17)  # 7 / 12 is rounded on either side
+    assert [one.reference for one in found] == [0.5, float(np.float32(7 / 12))]

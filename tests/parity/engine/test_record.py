@@ -9,7 +9,14 @@ import pytest
 
 from parity.engine.diverge import differences, state_before
 from parity.engine.pair import Case
-from parity.engine.record import _Table, as_actions, record_cases, record_episodes
+from parity.engine.record import (
+    _Table,
+    as_actions,
+    record_actions,
+    record_cases,
+    record_episodes,
+    resets_at,
+)
 from tests.parity.walker import walker_pair
 from tests.sentences import refuses
 
@@ -186,3 +193,167 @@ def test_a_field_of_another_shape_is_not_spread_over_its_place(later: tuple[int,
     table.put((0, 1), {"obs": np.ones(2)})
     with refuses(kind=ValueError):
         table.put((1, 0), {"obs": np.ones(later)})
+
+
+ENDS = ("terminated", "truncated")
+
+
+class Clock:
+    """Counts from its start by what it is told, in steps as long as its world's number.
+
+    It is over where it has counted to 30, and out of time where it is told 9, which counts nothing."""
+
+    def __init__(self, world: int) -> None:
+        self.stride, self.count, self.last = 10**world, 0, 0
+
+    def shown(self) -> Any:
+        return np.array([self.count, self.last])
+
+
+def clock_pair() -> Any:
+    """Return a pair of clocks of three worlds, of which the reference alone is driven."""
+
+    def put(clock: Clock, count: int) -> Any:
+        clock.count, clock.last = count, 0
+        return clock.shown()
+
+    def step(clock: Clock, action: int) -> dict[str, Any]:
+        clock.count, clock.last = clock.count + clock.stride * (action % 9), action
+        over = {"terminated": clock.count >= 30, "truncated": action == 9}
+        return {"obs": clock.shown(), "reward": action / 4, **over}
+
+    side = dataclasses.replace(
+        walker_pair().reference,
+        make=Clock,
+        reset=put,
+        inject=lambda clock, state: put(clock, state["count"]),
+        read=lambda clock: {"count": clock.count, "stride": clock.stride},
+        observe=lambda clock: clock.shown() * 2,
+        masks=lambda clock: np.array([clock.count % 2 == 0, True]),
+        step=step,
+    )
+    policies = {
+        "as it is shown": lambda rng, masks, obs: 9 if obs[0] % 3 == 2 else int(obs[0] % 4) + 1,
+        "as it may": lambda rng, masks, obs: 2 if masks[0] else 5,
+    }
+    starts = [np.arange(4), np.array([4, 7, 11]), np.array([0])]
+    worlds = ["one", "ten", "hundred"]
+    return dataclasses.replace(
+        walker_pair(), reference=side, policies=policies, starts=starts, worlds=worlds, max_steps=6
+    )
+
+
+def counted(start: int, stride: int, actions: list[int]) -> list[int]:
+    """Return what a clock shows after each action, up to its end."""
+    counts: list[int] = []
+    for action in actions:
+        counts.append((counts[-1] if counts else start) + stride * (action % 9))
+        if counts[-1] >= 30 or action == 9:
+            break
+    return counts
+
+
+def assert_holds(recording: Any, stride: int) -> None:
+    """Assert that a recording holds what clocks do from its starts with its actions."""
+    for lane, start in enumerate(recording.starts.tolist()):
+        actions = recording.actions[lane].tolist()
+        counts = counted(start, stride, actions)
+        length = len(counts)
+        assert recording.lengths[lane] == length
+        after = {name: value[lane, :length].tolist() for name, value in recording.after.items()}
+        assert after == {
+            "count": counts,
+            "stride": [stride] * length,
+            "masks": [[count % 2 == 0, True] for count in counts],
+            "obs": [list(row) for row in zip(counts, actions, strict=False)],
+            "reward": [action / 4 for action in actions[:length]],
+            "terminated": [count >= 30 for count in counts],
+            "truncated": [action == 9 for action in actions[:length]],
+        }
+        assert {name: value[lane].tolist() for name, value in recording.before.items()} == {
+            "count": start,
+            "stride": stride,
+            "masks": [start % 2 == 0, True],
+            "obs": [start, 0],
+        }
+        assert not any(value[lane, length:].any() for value in recording.after.values())
+
+
+@pytest.mark.parametrize("world", [0, 1])
+def test_whole_episodes_are_recorded_by_each_policy_in_turn_as_they_were(world: int) -> None:
+    pair = clock_pair()
+    recording = record_episodes(pair, world, 7, np.random.default_rng(3))
+    assert_holds(recording, 10**world)
+    assert recording.worlds.tolist() == [world] * 7
+    assert recording.labels == ["as it is shown", "as it may"] * 3 + ["as it is shown"]
+    assert (recording.injected, recording.transitions) == (False, int(recording.lengths.sum()))
+    starts = set(recording.starts.tolist())
+    assert starts <= set(pair.starts[world].tolist())
+    assert len(starts) > 1
+    assert recording.starts[-1] == max(pair.starts[world])
+    for lane, start in enumerate(recording.starts.tolist()):
+        shown = [start, *recording.after["count"][lane].tolist()]
+        by_shown = [9 if count % 3 == 2 else count % 4 + 1 for count in shown]
+        by_mask = [2 if count % 2 == 0 else 5 for count in shown]
+        length = recording.lengths[lane]
+        chosen = (by_shown, by_mask)[lane % 2][:length]
+        assert recording.actions[lane].tolist() == [*chosen, *([0] * (6 - length))]
+    ends = [recording.after[name][np.arange(7), recording.lengths - 1] for name in ENDS]
+    assert [bool(one.any()) for one in ends] == [world == 1, True]
+
+
+def test_given_actions_are_taken_from_given_starts_up_to_either_end() -> None:
+    actions = np.array([[1, 9, 1, 1], [2, 1, 1, 1], [1, 1, 1, 1], [9, 2, 2, 2]], np.int32)
+    starts = np.array([4, 7, 0, 20], np.int32)
+    recording = record_actions(clock_pair(), 1, starts, actions)
+    assert_holds(recording, 10)
+    assert recording.lengths.tolist() == [2, 2, 3, 1]
+    assert recording.worlds.tolist() == [1] * 4
+    assert recording.labels == ["given"] * 4
+    assert not recording.injected
+    assert recording.actions is actions
+    assert recording.starts is starts
+
+
+def test_cases_of_several_worlds_are_each_stepped_in_its_own() -> None:
+    cases = [
+        Case(2, {"count": 3}, 4, ("here", "there")),
+        Case(0, {"count": 6}, 9, ()),
+        Case(1, {"count": 28}, 1, ("an end",)),
+        Case(0, {"count": 27}, 3),
+    ]
+    recording = record_cases(clock_pair(), cases)
+    assert recording.worlds.tolist() == [2, 0, 1, 0]
+    assert recording.labels == ["here; there", "", "an end", ""]
+    assert recording.actions.tolist() == [[4], [9], [1], [3]]
+    assert (recording.lengths.tolist(), recording.injected) == ([1] * 4, True)
+    assert recording.starts.tolist() == [0] * 4
+    assert recording.before["count"].tolist() == [3, 6, 28, 27]
+    assert recording.before["obs"].tolist() == [[6, 0], [12, 0], [56, 0], [54, 0]]
+    assert recording.before["masks"].tolist() == [
+        [False, True],
+        [True, True],
+        [True, True],
+        [False, True],
+    ]
+    assert recording.after["count"].tolist() == [[403], [6], [38], [30]]
+    assert recording.after["stride"].tolist() == [[100], [1], [10], [1]]
+    assert recording.after["terminated"].tolist() == [[True], [False], [True], [True]]
+    assert recording.after["truncated"].tolist() == [[False], [True], [False], [False]]
+
+
+def test_resets_are_shown_as_they_are_at_each_start() -> None:
+    shown = resets_at(clock_pair(), 2, np.array([5, 2, 5]))
+    assert {name: value.tolist() for name, value in shown.items()} == {
+        "count": [5, 2, 5],
+        "stride": [100] * 3,
+        "masks": [[False, True], [True, True], [False, True]],
+        "obs": [[5, 0], [2, 0], [5, 0]],
+    }
+
+
+def test_unsigned_actions_are_whole_numbers_too() -> None:
+    assert as_actions(np.array([3, 200], np.uint8)).dtype == np.int32
+    for number in (2**31, 2**32 + 1):
+        with refuses(kind=ValueError):
+            as_actions(np.array([1, number], np.uint64))

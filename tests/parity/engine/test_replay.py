@@ -99,3 +99,51 @@ def test_a_state_with_a_number_that_is_none_is_handed_out_as_it_is_or_is_not(tou
     seen = replay(replace(given, port=port), recording)
     first = [not touched, True, not touched, True]
     assert seen.untouched.tolist() == [[flag, True] for flag in first]
+
+
+def test_of_two_restarts_of_a_lane_the_first_is_kept() -> None:
+    """Lanes begin at the last step of an episode, and walk through another whole one."""
+    place = np.arange(3, dtype=np.int32)
+    steps = LONGEST + 2
+    recording = Recording(
+        worlds=place * 0,
+        actions=np.zeros((3, steps), np.int32),
+        lengths=np.full(3, steps, np.int32),
+        before={"place": place, "steps": np.full(3, LONGEST - 1, np.int32), "begun": place},
+        after={},
+        injected=True,
+        starts=place,
+        labels=[""] * 3,
+    )
+    seen = replay(wide(walker_pair()), recording)
+    assert [np.flatnonzero(lane).tolist() for lane in seen.restarted] == [[0, LONGEST]] * 3
+    assert np.array_equal(seen.restart["place"] - 1, seen.after["place"][:, 1])
+    assert seen.restart["steps"].tolist() == [0] * 3
+    assert seen.before["place"].tolist() == [0, 1, 2]
+    assert seen.after["place"][:, 0].tolist() == [-1, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["obs", "place", "steps"])
+def test_one_number_that_is_touched_without_a_restart_is_seen(name: str) -> None:
+    given = walker_pair()
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        out = given.port.step(key, state, action, params)
+        third = jnp.arange(4) == 2
+        if name == "obs":
+            return out._replace(obs=out.obs + jnp.where(third[:, None], 1.0, 0.0))
+        return out._replace(state={**out.state, name: out.state[name] + third.astype(jnp.int32)})
+
+    place = np.zeros(4, np.int32)
+    recording = Recording(
+        worlds=place,
+        actions=np.ones((4, 1), np.int32),
+        lengths=np.ones(4, np.int32),
+        before={"place": place, "steps": place, "begun": place},
+        after={},
+        injected=True,
+        starts=place,
+        labels=[""] * 4,
+    )
+    seen = replay(replace(given, port=replace(given.port, step=step)), recording)
+    assert seen.untouched[:, 0].tolist() == [True, True, False, True]

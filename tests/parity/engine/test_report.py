@@ -265,3 +265,14 @@ def test_what_compared_nothing_passes_in_no_test_case() -> None:
         failed = sum(case.find("failure") is not None for case in suite)
         assert suite.get("failures") == str(failed)
         assert (made.verdict == SAME) == (failed == 0)
+
+
+def test_control_characters_of_names_and_errors_are_escaped_in_xml() -> None:
+    check = CheckResult("replay", "north\x1b", 1, error="no field\x00 called\nthis")
+    [case, _] = ElementTree.fromstring(report([check]).to_junit())
+    failure = case.find("failure")
+    assert failure is not None
+    assert (case.get("name"), failure.get("message")) == (
+        "replay[north\\x1b]",
+        "no field\\x00 called\\nthis",
+    )

@@ -254,3 +254,83 @@ def test_a_case_diverges_by_any_number_before_or_after(monkeypatch: pytest.Monke
         monkeypatch.setattr(verify, "replay", lambda pair, given, made=made: made)
         wanted = [lane == place[0] for lane in range(LANES)]
         assert diverges(pair_of(), [None] * LANES).tolist() == wanted  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("field", ["balance", "reward"])
+def test_curves_of_the_first_episodes_are_kept_up_to_their_end(field: str) -> None:
+    recording, played = sides()
+    for side in (recording, played):
+        if field == "balance":
+            side.after["balance"] = np.arange(LANES * STEPS).reshape(LANES, STEPS) * 100
+    played.after[field] = played.after[field] + 0.5
+    rules = {**RULES, "masks": exact(), "balance": close(floor=1), "reward": close(floor=1)}
+    result = judge_replay(pair_of(rules=rules), recording, with_masks(played))[0]
+    assert result.notes["curves"] == [
+        {
+            "field": field,
+            "policy": recording.labels[lane],
+            "start": int(recording.starts[lane]),
+            "reference": recording.after[field][lane, : LENGTHS[lane]].tolist(),
+            "port": played.after[field][lane, : LENGTHS[lane]].tolist(),
+        }
+        for lane in range(LANES)
+    ]
+    assert result.notes["policies"] == {"left": 2, "right": 1}
+    assert result.notes["reward_deviation_limit"] == pair_of().max_deviation
+
+
+def test_a_seed_leads_both_sides_and_what_was_stepped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording, played = sides()
+    recording.labels = ["wall", "wall", "open"]
+    seeds, told = list[int](), list[int]()
+
+    def replayed(pair: Any, given: Any, seed: int = 0) -> Any:
+        seeds.append(seed)
+        return with_masks(played)
+
+    monkeypatch.setattr(verify, "replay", replayed)
+    monkeypatch.setattr(verify, "record_episodes", lambda *given: recording)
+    monkeypatch.setattr(verify, "record_cases", lambda *given: recording)
+    monkeypatch.setattr(verify, "seeded_cases", lambda pair, world, count, rng: [None] * count)
+    check_replay(pair_of(), 1, 3, 7)
+    result, cases = check_generated(pair_of(), 1, 3, 8, told.append)
+    assert (seeds, told, len(cases)) == ([7, 8], [3], 3)
+    assert (result.check, result.notes["corners"]) == ("generated", {"wall": 2, "open": 1})
+
+
+def test_a_check_s_values_are_told_whole() -> None:
+    fields = {"a": Comparison("equal", 5, 1, 2, 3.0, [1] * 9)}
+    measures = {"m": of_error(0.5, 1.0, 7, "a bias")}
+    first = Mismatch(2, 5, "a", (1, 0), 1.5, 2.5)
+    coverage = Counter(sold=3, held=0)
+    check = CheckResult("x", "north", 4, fields, first, coverage, {"n": 9}, "", measures)
+    assert check.to_dict() == {
+        "check": "x",
+        "world": "north",
+        "compared": 4,
+        "numbers": 12,
+        "fields": {
+            "a": {
+                "rule": "equal",
+                "compared": 5,
+                "mismatches": 1,
+                "max_ulps": 2,
+                "max_abs": 3.0,
+                "ulp_histogram": [1] * 9,
+            }
+        },
+        "first": {
+            "lane": 2,
+            "step": 5,
+            "field": "a",
+            "index": (1, 0),
+            "reference": 1.5,
+            "port": 2.5,
+        },
+        "coverage": {"sold": 3, "held": 0},
+        "notes": {"n": 9},
+        "error": "",
+        "measures": {"m": {"error": 0.5, "limit": 1.0, "compared": 7, "where": "a bias"}},
+        "mismatches": 1,
+        "passed": False,
+    }

@@ -10,6 +10,7 @@ import pytest
 from parity import Report
 from parity.harness.findings import Answer, FieldVerdict
 from parity.harness.report import DIFFERENT, SAME, UNSEEN
+from tests.sentences import refuses
 
 
 def field(word: str = "equal", name: str = "x", **values: Any) -> FieldVerdict:
@@ -136,3 +137,25 @@ def test_where_no_number_was_compared_nothing_passes() -> None:
         suite = ElementTree.fromstring(made.to_junit())
         assert suite.get("failures") == ("1" if missing else "0")
     assert unseen.sentence() == "y could be compared in no case: every step ended in a restart"
+
+
+def test_control_characters_of_names_and_findings_are_escaped_in_xml() -> None:
+    odd = "a\x1b[31m red\x00 one\nof two\ud800"
+    made = report([field("logic", odd, logic=1)], [Answer(odd, "different", odd)])
+    made.pair = odd
+    suite = ElementTree.fromstring(made.to_junit())
+    shown = "a\\x1b[31m red\\x00 one\\nof two\\ud800"
+    assert suite.get("name") == shown
+    assert [case.get("name") for case in suite] == [f"field {shown}", shown, "coverage"]
+    assert {case.get("classname") for case in suite} == {shown}
+    failure = suite[1].find("failure")
+    assert failure is not None
+    assert failure.get("message") == shown
+
+
+def test_a_field_or_question_that_is_not_there_is_refused_with_those_that_are() -> None:
+    made = report([field(), field(name="y")], [Answer("q1", "same", "a")])
+    assert (made.field("y").name, made.answer("q1").text) == ("y", "a")
+    for ask in (made.field, made.answer, report().field, report().answer):
+        with refuses():
+            ask("q2")
