@@ -40,6 +40,7 @@ def pair() -> Pair:
 
 
 def test_every_accounts_books_balance(cases: list[Case]) -> None:
+    ages = set[int]()
     for case in cases:
         s = case.state
         is_open = int(s["position"] != 0)
@@ -47,6 +48,10 @@ def test_every_accounts_books_balance(cases: list[Case]) -> None:
         assert s["num_trades"] == s["winning_trades"] + s["losing_trades"] + is_open
         assert 0 <= s["step_idx"] - s["episode_start"] < CONFIG.max_episode_bars
         assert is_open == (s["position_entry_step"] != 0)
+        if is_open:
+            assert s["episode_start"] <= s["position_entry_step"]
+            ages.add(s["step_idx"] - s["position_entry_step"])
+    assert ages == {0, 1, 2, 30, 60}  # entered on this very bar, too
 
 
 def test_prices_land_on_the_edges_and_one_tick_off(market: PreparedMarket, cases: list[Case]) -> None:
@@ -119,6 +124,22 @@ def test_a_survey_is_of_all_contracts_and_of_its_configuration() -> None:
         held = state["position"] != 0
         assert state["balance"] == 5_000_000 + state["total_pnl"] - 231 * held
     assert all(floors[by] > 5 for by in (-1, 0, 1, 231, -231))
+
+
+def test_no_number_of_an_account_is_beyond_int32_on_either_side_of_zero(market: PreparedMarket) -> None:
+    """Where a tick is worth much, a stop or a target may be so far away that no episode gets there."""
+    survey = replace(survey_market(market, CONFIG), tick=2_000_000)
+    choices, far = SeededChoices(np.random.default_rng(0)), Counter[bool]()
+    for _ in range(4000):
+        state = build_case(choices, survey, 0).state
+        for name in ("highest_balance", "trailing_dd_level", "balance"):
+            assert abs(state[name]) < 2**31, name
+        if state["position"]:
+            loss = (state["sl_price"] - state["entry_price"]) * state["position"] * survey.tick
+            gain = (state["tp_price"] - state["entry_price"]) * state["position"] * survey.tick
+            far[False] += loss < -(2**31)
+            far[True] += gain > 2**31
+    assert min(far.values()) > 200
 
 
 def test_bars_about_a_change_of_the_clock_are_known() -> None:
