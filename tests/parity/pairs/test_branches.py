@@ -58,6 +58,7 @@ PHASE1: dict[str, tuple[Moment, int, Moment, set[str]]] = {
     "held": (LONG, 0, LONG, ALWAYS_OPEN),
     "bought": (FLAT, 1, LONG, ALWAYS_FLAT | {"entry: long"}),
     "sold": (FLAT, 2, SHORT, ALWAYS_FLAT | {"entry: short"}),
+    "no entry while open": (LONG, 1, {**LONG, "num_trades": 4}, ALWAYS_OPEN),
     "too late to buy": (FLAT, 1, FLAT, ALWAYS_FLAT | {"entry: outside the window"}),
     "too late to sell": (FLAT, 2, FLAT, ALWAYS_FLAT | {"entry: outside the window"}),
     "forbidden": (

@@ -4,11 +4,13 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare
-from markets import EnvConfig
+from markets import Bars, EnvConfig, get_contract
+from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.stress import stress_bars
 from parity.engine.diverge import explain_case
 from parity.engine.generate import SeededChoices, case_strategy, seeded_cases
@@ -38,6 +40,7 @@ def pair() -> Pair:
 
 
 def test_every_accounts_books_balance(cases: list[Case]) -> None:
+    ages = set[int]()
     for case in cases:
         s = case.state
         is_open = int(s["position"] != 0)
@@ -45,6 +48,10 @@ def test_every_accounts_books_balance(cases: list[Case]) -> None:
         assert s["num_trades"] == s["winning_trades"] + s["losing_trades"] + is_open
         assert 0 <= s["step_idx"] - s["episode_start"] < CONFIG.max_episode_bars
         assert is_open == (s["position_entry_step"] != 0)
+        if is_open:
+            assert s["episode_start"] <= s["position_entry_step"]
+            ages.add(s["step_idx"] - s["position_entry_step"])
+    assert ages == {0, 1, 2, 30, 60}  # entered on this very bar, too
 
 
 def test_prices_land_on_the_edges_and_one_tick_off(market: PreparedMarket, cases: list[Case]) -> None:
@@ -95,6 +102,61 @@ def test_places_are_all_bars_of_their_kind_on_which_a_step_can_be_taken(market: 
     places = survey_market(market, CONFIG).places
     assert {name: places[name].tolist() for name in expected} == expected
     assert set(places) - set(expected) <= {"clock change"}
+
+
+def test_a_survey_is_of_all_contracts_and_of_its_configuration() -> None:
+    account = {"trailing_drawdown_dollars": 1_500.5, "floor_lock_dollars": -20.0, "contracts": 3}
+    config = EnvConfig.phase2(max_episode_bars=40, **account)
+    contract = replace(get_contract("RTY"), slippage_ticks=2, commission_cents=77)
+    bars = replace(stress_bars("RTY", seed=3), contract=contract)
+    survey = survey_market(prepare(bars, config), config)
+    ticks = contract.to_ticks(bars.session(config.session).frame[["high", "low"]].to_numpy())
+    assert (survey.tick, survey.slippage, survey.commission) == (3 * 500, 2, 3 * 77)
+    assert (survey.initial, survey.drawdown, survey.lock) == (5_000_000, 150_050, -2_000)
+    assert (survey.reach, survey.longest, survey.actions) == (ticks.max() - ticks.min(), 40, 6)
+    floors: Counter[int] = Counter()
+    choices = SeededChoices(np.random.default_rng(0))
+    for _ in range(1500):
+        state = build_case(choices, survey, 0).state
+        row = survey.bars[state["step_idx"]]
+        worth = state["balance"] + state["position"] * (int(row[CLOSE]) - state["entry_price"]) * 1500
+        floors[worth - state["trailing_dd_level"]] += 1
+        held = state["position"] != 0
+        assert state["balance"] == 5_000_000 + state["total_pnl"] - 231 * held
+    assert all(floors[by] > 5 for by in (-1, 0, 1, 231, -231))
+
+
+def test_no_number_of_an_account_is_beyond_int32_on_either_side_of_zero(market: PreparedMarket) -> None:
+    """Where a tick is worth much, a stop or a target may be so far away that no episode gets there."""
+    survey = replace(survey_market(market, CONFIG), tick=2_000_000)
+    choices, far = SeededChoices(np.random.default_rng(0)), Counter[bool]()
+    for _ in range(4000):
+        state = build_case(choices, survey, 0).state
+        for name in ("highest_balance", "trailing_dd_level", "balance"):
+            assert abs(state[name]) < 2**31, name
+        if state["position"]:
+            loss = (state["sl_price"] - state["entry_price"]) * state["position"] * survey.tick
+            gain = (state["tp_price"] - state["entry_price"]) * state["position"] * survey.tick
+            far[False] += loss < -(2**31)
+            far[True] += gain > 2**31
+    assert min(far.values()) > 200
+
+
+def test_bars_about_a_change_of_the_clock_are_known() -> None:
+    """Those of the day, in UTC, on which New York's clock was moved, and of the days beside it."""
+    days = pd.date_range("2025-03-05 14:30", "2025-03-13 20:00", freq="min", tz="UTC")
+    made = synthetic_bars("ES", days=30, seed=0).frame.iloc[: len(days)]
+    days = days[days.day_of_week < 5][: len(made)]
+    bars = Bars.from_frame(made.iloc[: len(days)].set_axis(days), get_contract("ES"), source="March")
+    config = EnvConfig.phase1(session="all")
+    market = prepare(bars, config)
+    places = survey_market(market, config).places["clock change"]
+    first = config.warmup_bars + config.window_size
+    usable = np.arange(len(market))[first:-1]
+    # The clock was moved on Sunday the 9th, so Monday's first bar is the first by the other clock.
+    beside = [bar for bar in usable if days[bar].day in (9, 10, 11)]
+    assert places.tolist() == beside
+    assert {days[bar].day for bar in places} == {10, 11}
 
 
 def test_generated_cases_take_every_required_branch(pair: Pair) -> None:

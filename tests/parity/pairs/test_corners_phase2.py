@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,41 @@ def test_stops_land_on_entry_on_the_trail_and_on_the_bar(
             touched[side * (s["sl_price"] - worst)] += 1
     for counts in (profit, locked_in, beside, touched):
         assert all(counts[by] > 40 for by in (-1, 0, 1))
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_each_corner_is_aimed_at_from_either_side(
+    side: int, market: PreparedMarket, cases: list[Case]
+) -> None:
+    """What lies where in a trade that was managed, in ticks for the trade, and whether it trails."""
+    found: dict[str, list[set[Any]]] = {name: [set(), set(), set()] for name in MANAGED}
+    for case in cases:
+        s = case.state
+        if s["position"] != side:
+            continue
+        row = [int(x) for x in market.bars[s["step_idx"]]]
+        worst = row[LOW] if side > 0 else row[HIGH]
+        candidate = row[CLOSE] - side * row[TRAIL]
+        stop, entry = (side * s[name] for name in ("sl_price", "entry_price"))
+        (name,) = set(case.corner) & set(MANAGED)
+        distance = {
+            "profit edge": (side * row[CLOSE] - entry, 0),
+            "break-even edge": (stop - entry, side * worst - entry),
+            "trail edge": (stop - side * candidate, stop - entry),
+            "trail free": (stop - entry, side * worst - entry),
+            "stopped while trailing": (stop - side * worst, stop - entry),
+        }.get(name, (0, 0))
+        for into, value in zip(found[name], (*distance, s["trailing"]), strict=True):
+            into.add(value)
+    trailing = {0, 1}
+    assert found == {
+        "as in Phase 1": [{0}, {0}, trailing],
+        "profit edge": [{-1, 0, 1, 2}, {0}, trailing],
+        "break-even edge": [{-1, 0, 1}, set(range(2, 13)), trailing],
+        "trail edge": [{-2, -1, 0, 1, 2}, set(range(-2, 13)), trailing],
+        "trail free": [{0, 1}, set(range(2, 41)), trailing],
+        "stopped while trailing": [{-1, 0, 1}, set(range(-3, 21)), trailing],
+    }
 
 
 @pytest.mark.costly

@@ -69,3 +69,55 @@ def test_lines_are_recorded_while_the_port_is_at_work() -> None:
     assert again[FILE] == {1} | executed[FILE]
     with port_at_work():  # nobody records: nothing happens
         in_turn(ORDERS, 4)
+
+
+NOTHING = """
+async def late(value):
+    count: int
+    total: int = 1
+    global LIMIT
+    "a text"
+    async for one in value(
+        total
+    ):
+        pass
+        await one
+
+    class Inner:
+        def deep(self):
+            nonlocal total
+            return (
+                total
+            )
+"""
+
+
+def test_what_compiles_to_nothing_is_no_statement_and_heads_of_blocks_are_their_own() -> None:
+    assert function_statements(NOTHING) == {
+        4: range(4, 5),
+        7: range(7, 10),
+        11: range(11, 12),
+        13: range(13, 14),
+        14: range(14, 15),
+        16: range(16, 19),
+    }
+
+
+def test_a_statement_ran_if_any_of_its_lines_did() -> None:
+    statements = function_statements((PACKAGES_ROOT / FILE).read_text())
+    first, lines = next((first, lines) for first, lines in statements.items() if len(lines) > 1)
+    for line in lines:
+        told = lines_of_port(["jax_port.ppo.minibatches"], {FILE: {line}})
+        assert told[FILE].ran == {first}
+    assert lines_of_port(["jax_port.ppo.minibatches"], {FILE: {1}})[FILE].ran == frozenset()
+
+
+def test_recording_goes_on_after_a_block_within_has_ended() -> None:
+    with recording() as recorder, port_at_work():
+        with port_at_work():
+            pass
+        in_turn(ORDERS, 4)
+    assert set(recorder.executed()) == {FILE}
+    with port_at_work():
+        pass
+    assert set(recorder.executed()) == {FILE}
