@@ -112,6 +112,9 @@ class _Manifest(Struct):
     source: _Source
     made: dict[str, Any]
     files: dict[str, str]
+    fusion: dict[str, Any] = field(default_factory=dict)
+    trained_with_advice: dict[str, Any] | None = None
+    lineage: dict[str, Any] = field(default_factory=dict)
 
 
 def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> dict[str, Any]:

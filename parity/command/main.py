@@ -236,9 +236,12 @@ def learning(
     from parity.learning.compare import compare, margin_of
     from parity.learning.page import reason, render
     from parity.learning.statistics import EQUIVALENT
-    from parity.learning.tables import read_results
+    from parity.learning.tables import names_of, read_results
 
-    tables = [read_results(path, column=column) for path in (first, second)]
+    names = names_of(first, second)
+    tables = [
+        read_results(path, name, column) for path, name in zip((first, second), names, strict=True)
+    ]
     report = compare(
         *tables,
         margin=margin_of(margin, tables[0]),

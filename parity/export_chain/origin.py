@@ -86,7 +86,7 @@ def _compare_run(
     symbols = sorted({source.symbol for source in plan.data.sources})
     traded = manifest["contract"]["symbol"]
     equal("run: contract", symbols, symbols if traded in symbols else traded)
-    lineage = read_json(run / RUN, dict[str, Any], RUN_FILE).get("lineage", {})
+    lineage = read_json(run / RUN, dict[str, dict[str, Any]], RUN_FILE).get("lineage", {})
     for name, expected in (("certificate", lineage.get("certificate")), ("lineage", lineage)):
         sides = (json.dumps(value, sort_keys=True) for value in (expected, manifest.get(name)))
         equal(f"run: {name}", *sides)

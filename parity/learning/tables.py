@@ -98,6 +98,20 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
     return Results(name or path.stem, seeds, tuple(wanted), np.array(rows, np.float64))
 
 
+def names_of(first: Path, second: Path) -> tuple[str, str]:
+    """Return what to call two tables: by their files, with folders too where these are called alike.
+
+    Raises:
+        InputError: both are one file, which is equivalent to itself.
+    """
+    if first.resolve() == second.resolve():
+        raise InputError(f"{first} is given twice; give a table of each trainer")
+    if first.stem != second.stem:
+        return first.stem, second.stem
+    here, other = (str(path.with_suffix("")) for path in (first, second))
+    return (here, other) if here != other else (str(first), str(second))
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import get_args
@@ -15,7 +16,14 @@ from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.registry import phase_of
 from jax_port.export.golden import golden_bars
 from jax_port.export.layers import same_bits
-from jax_port.export.manifest import ACTIONS, POSITION, contract_of, describe, read_manifest
+from jax_port.export.manifest import (
+    ACTIONS,
+    MANIFEST,
+    POSITION,
+    contract_of,
+    describe,
+    read_manifest,
+)
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import normalize
 from jax_port.ppo.settings import NetworkSpec
@@ -162,6 +170,18 @@ def test_golden_bars_are_the_contracts_own(contract: Contract, session: Session)
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with refuses():
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["fusion", "trained_with_advice", "lineage"])
+def test_what_a_manifest_may_leave_out_is_no_other_kind_of_thing(tmp_path: Path, name: str) -> None:
+    told = {**describe(made(1), OWN, SOURCE), "files": {}}
+    for values in (told, {**told, name: {}}, {key: told[key] for key in told if key != "lineage"}):
+        (tmp_path / MANIFEST).write_text(json.dumps(values))
+        assert read_manifest(tmp_path) == values
+    for value in ([], "weighted", 5, *([] if name == "trained_with_advice" else [None])):
+        (tmp_path / MANIFEST).write_text(json.dumps({**told, name: value}))
+        with refuses():
+            read_manifest(tmp_path)
 
 
 def test_a_policy_of_several_contracts_trades_one_of_them_and_no_other() -> None:

@@ -20,7 +20,7 @@ from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.plan import Plan
-from jax_port.runs.run_file import note_lineage
+from jax_port.runs.run_file import RUN, note_lineage
 from jax_port.runs.training_data import Source, TrainingData
 from markets import Contract, get_contract
 from parity.export_chain.origin import compare_origin
@@ -200,6 +200,15 @@ def test_certificate_and_lineage_are_each_the_run_s(made: tuple[Path, Path]) -> 
     ):
         _change(folder, **{**told, name: value})
         assert list(_different(folder, run)) == [f"run: {name}"]
+
+
+def test_a_run_whose_lineage_is_none_is_named(made: tuple[Path, Path]) -> None:
+    run, folder = made
+    values = json.loads((run / RUN).read_text())
+    for damage in (None, [], "gated"):
+        (run / RUN).write_text(json.dumps({**values, "lineage": damage}))
+        with refuses():
+            _different(folder, run)
 
 
 def test_of_several_contracts_a_bundle_trades_one(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from parity.learning.statistics import (
     seeds_needed,
 )
 from parity.learning.tables import Results, read_results
-from tests.sentences import refuses
+from tests.sentences import check_error, refuses
 from tests.snapshots import Snapshot
 
 
@@ -252,6 +252,23 @@ def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, te
     path.write_text(text)
     with refuses():
         read_results(path)
+
+
+def test_tables_that_are_called_alike_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    paths = [tmp_path / name for name in ("a/results.csv", "b/results.csv", "a/results.txt", "c.csv")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        write(path, rng.random(6))
+    first, other, text, third = paths
+    flags = ("--margin", "5", "--out", tmp_path)
+    assert run(first, third, *flags).output.startswith("results and c: equivalent\n")
+    said = run(first, other, *flags).output
+    assert said.startswith(f"{tmp_path}/a/results and {tmp_path}/b/results: equivalent\n")
+    assert run(first, text, *flags).output.startswith(f"{first} and {text}: equivalent\n")
+    (tmp_path / "link.csv").symlink_to(first)
+    for again in (first, tmp_path / "b" / ".." / "a" / "results.csv", tmp_path / "link.csv"):
+        check_error(run(first, again, *flags).exception)
 
 
 def test_other_bad_input_is_refused_too(tmp_path: Path) -> None:
