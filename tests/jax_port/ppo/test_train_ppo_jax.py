@@ -169,6 +169,13 @@ def test_annealing_counts_the_rollout_and_ends_at_zero() -> None:
     assert rates == pytest.approx([1 - 512 / 1000, 0.0])
     assert float(annealed(hyper, jnp.int32(0), settings).clip_range) == pytest.approx(0.0976)
     assert annealed(hyper, jnp.int32(1), SETTINGS) is hyper
+    # Late in a long run, where float32 counts no single rollouts any more.
+    long = replace(settings, total_timesteps=512 * 20_000_001)
+    for done in (19_999_998, 19_999_999, 20_000_000, 20_000_001):
+        left = (20_000_001 - done) / 20_000_001
+        late = annealed(hyper, jnp.int32(done - 1), long)
+        assert float(late.learning_rate) == pytest.approx(left, rel=1e-6)
+        assert float(late.clip_range) == pytest.approx(0.2 * left, rel=1e-6)
 
 
 def test_agents_of_several_seeds_are_those_of_each(params: EnvParams) -> None:
