@@ -110,6 +110,22 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
 
 
+def test_every_row_with_a_choice_is_asked_for_however_many_there_are(params: EnvParams) -> None:
+    """At the ends of portions, of which the last may hold one row, also at the trainer's own 1,024."""
+    network, weights = network_of(SETTINGS), network_weights(params)
+    for size in (1024, 1500):
+        obs = jax.random.normal(jax.random.key(0), (size, params.obs_size))
+        dense = np.asarray(network.policy(weights, obs))
+        ask = jax.jit(chunks.choices_alone(network))
+        chunk = chunks.chunk_size(size)
+        for count in (0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk, 3 * chunk + 1, size - 1, size):
+            free = np.zeros(size, bool)
+            free[np.random.default_rng(count).permutation(size)[:count]] = True
+            masks = np.stack([np.ones(size, bool), free, free], axis=1)
+            sparse = np.asarray(ask(weights, obs, jnp.asarray(masks)))
+            np.testing.assert_allclose(sparse[free], dense[free], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.costly
 def test_a_forced_move_has_probability_one(params: EnvParams, agent: TrainState) -> None:
     actor, rollout, _, _ = jax.jit(collect, static_argnums=(3, 5))(
