@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from foundation.files import file_digest
@@ -127,7 +128,9 @@ class Plan:
         names = [name for name in RATES if name not in self.schedules]  # a schedule's holds for all
         first: dict[tuple[Any, ...], int] = {}
         for number, (seed, agent) in enumerate(zip(self.seeds, self.agents, strict=True)):
-            own = (seed, *(agent.get(name, getattr(self.settings, name)) for name in names))
+            values = (agent.get(name, getattr(self.settings, name)) for name in names)
+            # In float32, as they are learnt with: what differs less is the same.
+            own = (seed, *(None if value is None else float(np.float32(value)) for value in values))
             before = first.setdefault(own, number)
             if before != number:
                 raise InputError(

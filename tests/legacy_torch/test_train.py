@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
 from legacy_torch import train as trainer
@@ -80,6 +81,37 @@ def test_a_loaded_policy_has_the_plan_s_network_and_settings(run_folder, bars):
     assert (model.n_steps, model.batch_size, model.n_epochs, model.gamma) == (64, 48, 2, 0.99)
     assert (normalizer.training, normalizer.norm_reward) == (False, False)
     assert normalizer.obs_rms.count == pytest.approx(2 * 129)  # 128 steps and a reset, of two
+
+
+def test_every_setting_arrives_at_the_learner(bars):
+    """Each has a value that is neither a default nor another's."""
+    given = {
+        "n_steps": 24,
+        "batch_size": 12,
+        "n_epochs": 3,
+        "learning_rate": 0.0625,
+        "gamma": 0.875,
+        "gae_lambda": 0.75,
+        "clip_range": 0.375,
+        "ent_coef": 0.125,
+        "vf_coef": 0.25,
+        "max_grad_norm": 0.4375,
+        "target_kl": 0.03125,
+        "seed": 11,
+    }
+    config = TrainConfig(n_envs=1, total_timesteps=5, **given)
+    usual = asdict(TrainConfig())
+    assert {*given, "n_envs", "total_timesteps"} == usual.keys()
+    assert all(usual[name] != value for name, value in asdict(config).items())
+    normalizer = VecNormalize(trainer.make_vec_env(bars, CONFIG, 1), gamma=config.gamma)
+    model = trainer.make_model(normalizer, config)
+    found = {name: getattr(model, name) for name in given}
+    assert {**found, "clip_range": model.clip_range(1.0)} == given
+    assert model.lr_schedule(0.5) == 0.0625
+    other = trainer.make_model(normalizer, replace(config, seed=12, target_kl=None))
+    assert other.target_kl is None
+    weights = [one.policy.state_dict()["action_net.weight"] for one in (model, other)]
+    assert not weights[0].equal(weights[1])
 
 
 def test_evaluation_keeps_the_books(run_folder, bars):

@@ -10,7 +10,7 @@ import pytest
 from jax_port.data.advised_market import with_advice, without_answers
 from jax_port.data.data_loader import prepare, stack
 from markets import EnvConfig
-from markets.advice.by_bar import columns, prior
+from markets.advice.by_bar import Way, columns, prior
 from markets.synthetic.bars import synthetic_bars
 from parity.learner.advice import drawn_advice
 from tests.sentences import refuses
@@ -41,9 +41,37 @@ def test_a_cut_market_has_the_advice_of_its_own_bars(way: str) -> None:
     assert (data.prior is None) == (way == "columns")
 
 
-def test_an_advisor_that_never_answers_leaves_nothing() -> None:
-    assert not np.asarray(without_answers(MARKET, "prior").prior).any()
-    assert not without_answers(MARKET, "columns").features[:, 11:].any()
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_an_advisor_that_never_answers_leaves_nothing(way: Way) -> None:
+    """As much of it as of one that does, so that a policy trained with either can look at it."""
+    silent = without_answers(MARKET, way)
+    laid, use = drawn_advice(BARS.session(CONFIG.session), way)
+    spoken = with_advice(MARKET, laid, use)
+    assert silent.features.shape == spoken.features.shape
+    np.testing.assert_array_equal(silent.features[:, :11], MARKET.features)
+    if way == "prior":
+        assert silent.prior is not None
+        assert spoken.prior is not None
+        assert (silent.prior.shape, silent.prior.dtype) == (spoken.prior.shape, np.float32)
+        assert not silent.prior.any()
+        assert spoken.prior.any()
+    else:
+        assert not silent.features[:, 11:].any()
+        assert spoken.features[:, 11:].any()
+    assert (silent.advised, spoken.advised) == (way, way)
+    assert len({MARKET.digest, silent.digest, spoken.digest}) == 3
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_other_answers_and_another_use_of_them_are_another_market(way: Way) -> None:
+    laid, use = drawn_advice(BARS.session(CONFIG.session), way)
+    confident = replace(laid, confidence=np.ones_like(laid.confidence))
+    heavier = replace(use, settings=replace(use.settings, weight=3.0))
+    other = replace(use, advisor="another")
+    made = [with_advice(MARKET, laid, use), with_advice(MARKET, confident, use)]
+    made += [with_advice(MARKET, laid, heavier), with_advice(MARKET, laid, other)]
+    assert len({one.digest for one in made}) == 4
+    assert with_advice(MARKET, laid, use).digest == made[0].digest
 
 
 def test_advice_on_other_bars_is_refused() -> None:

@@ -55,8 +55,13 @@ def test_what_is_told_of_bars_is_told_of_those_from_the_cache_too(
 def test_bars_in_the_future_are_not_kept(
     bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is told of them would not stay true."""
-    path = write_bars(bars, tmp_path / "ES.csv")
-    monkeypatch.setattr(data_loader.time, "time_ns", lambda: 0)
-    load(path, ES, CONFIG, cache_dir=tmp_path / "cache")
-    assert not (tmp_path / "cache").exists()
+    """Not even where the last alone is: what is told of them would not stay true."""
+    path, cache = write_bars(bars, tmp_path / "ES.csv"), tmp_path / "cache"
+    first, last = (int(bars.timestamps_ns[place]) for place in (0, -1))
+    for now in (0, first + 1, last):
+        monkeypatch.setattr(data_loader.time, "time_ns", lambda now=now: now)
+        load(path, ES, CONFIG, cache_dir=cache)
+        assert not cache.exists()
+    monkeypatch.setattr(data_loader.time, "time_ns", lambda: last + 1)
+    load(path, ES, CONFIG, cache_dir=cache)
+    assert len(list(cache.iterdir())) == 1

@@ -121,3 +121,5 @@ def test_nothing_of_a_minibatch_that_was_refused_is_in_a_mean(refused: float) ->
         mean = -shown.entropy if name == "entropy_loss" else getattr(shown, name)
         assert mean == number + 0.5, name
     assert shown.minibatches == 2
+    assert shown.learning_rate == np.float32(HYPER["learning_rate"])
+    assert shown.explained_variance == 0.0

@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from jax_port.ppo.minibatches import group_orders, in_turn, permutations
+from jax_port.ppo.fast import row_losses
+from jax_port.ppo.fast.gpu_update import as_table
+from jax_port.ppo.minibatches import ONE_DEVICE, gather_from, group_orders, in_turn, permutations
+from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.rollout import Rollout
+from jax_port.ppo.running_statistics import Scale
 from jax_port.ppo.settings import TrainSettings
+from tests.jax_port.ppo.fast.made_transitions import make_world
 
 
 def settings(groups: int, n_envs: int = 64, n_steps: int = 96, batch_size: int = 640) -> TrainSettings:
@@ -59,12 +65,64 @@ def test_every_minibatch_has_as_many_of_each_group(groups: int, n_steps: int, ba
     np.testing.assert_array_equal(in_turn(orders[:, :1], batch_size), orders[:, 0])
 
 
-@pytest.mark.parametrize("n_envs", [512, 1024, 2049])
-def test_orders_of_the_trainer_s_own_sizes_are_whole(n_envs: int) -> None:
+@pytest.mark.parametrize(("n_envs", "groups"), [(512, 1), (1024, 1), (2049, 1), (2048, 2), (1536, 4)])
+def test_orders_of_the_trainer_s_own_sizes_are_whole(n_envs: int, groups: int) -> None:
     """Beyond 2^16 and 2^17 transitions: the default is 1,024 environments of 128 steps."""
-    asked = TrainSettings().override(n_envs=n_envs, n_epochs=2)
+    asked = TrainSettings().override(n_envs=n_envs, n_epochs=2, order_groups=groups)
     size = n_envs * asked.n_steps
     for order in np.asarray(permutations(jax.random.key(0), asked)):
         np.testing.assert_array_equal(np.sort(order), np.arange(size))
-        rising = (np.diff(order) > 0).sum()
-        assert abs(rising - (size - 1) / 2) < 5 * np.sqrt((size + 1) / 12)
+        for group in range(groups):
+            own = order[order // (size // groups) == group]
+            rising = (np.diff(own) > 0).sum()
+            assert abs(rising - (len(own) - 1) / 2) < 5 * np.sqrt((len(own) + 1) / 12)
+
+
+def test_a_transition_of_the_trainer_s_own_sizes_is_its_own_in_both_forms() -> None:
+    """Of 1,024 environments of 100 steps, the last among them; no number is that of 2^16 before it."""
+    params, shape, rng = make_world(), (100, 1024), np.random.default_rng(0)
+    world = params.obs_size
+
+    def drawn(*more: int) -> np.ndarray:
+        return rng.normal(size=(*shape, *more)).astype(np.float32)
+
+    masks = rng.random((*shape, 3)) < 0.5
+    rollout = Rollout(
+        step_idx=rng.integers(100, 1000, shape).astype(np.int32),
+        position=drawn(5),
+        masks=masks,
+        actions=rng.integers(0, 3, shape).astype(np.int8),
+        log_probs=drawn(),
+        values=drawn(),
+        rewards=drawn(),
+        episode_starts=masks[..., 0],
+        scales=Scale(*(rng.normal(size=(100, world)).astype(np.float32) for _ in range(3))),
+    )
+    advantages, returns = drawn(), drawn()
+    numbers = np.array([0, 99, 100, 65_535, 65_536, 65_537, 100_001, 102_399], np.int32)
+    envs, steps = np.divmod(numbers, 100)
+
+    def own(x: np.ndarray) -> np.ndarray:
+        return x[steps, envs]
+
+    given = jax.tree.map(jax.numpy.asarray, (rollout, advantages, returns))
+    batch = gather_from(*given, params, ONE_DEVICE)(jax.numpy.asarray(numbers))
+    scale = Scale(*(x[steps] for x in rollout.scales))
+    expected = {
+        "obs": reconstruct_obs(own(rollout.step_idx), own(rollout.position), scale, params),
+        "actions": own(rollout.actions),
+        "masks": own(masks),
+        "log_probs": own(rollout.log_probs),
+        "values": own(rollout.values),
+        "advantages": own(advantages),
+        "returns": own(returns),
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(getattr(batch, name), values, name)
+    rows = np.asarray(as_table(*given))[numbers]
+    flags = own(rollout.actions).astype(np.int32) | own(masks) @ np.int32([256, 512, 1024])
+    words = [own(rollout.step_idx), flags, steps]
+    reals = np.stack([own(x) for x in (rollout.log_probs, rollout.values, advantages, returns)], axis=1)
+    np.testing.assert_array_equal(rows[:, :3], np.stack(words, axis=1))
+    both = np.concatenate([reals, own(rollout.position)], axis=1)
+    np.testing.assert_array_equal(rows[:, row_losses.LOG_PROB :].copy().view(np.float32), both)

@@ -110,6 +110,22 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
 
 
+def test_every_row_with_a_choice_is_asked_for_however_many_there_are(params: EnvParams) -> None:
+    """At the ends of portions, of which the last may hold one row, also at the trainer's own 1,024."""
+    network, weights = network_of(SETTINGS), network_weights(params)
+    for size in (1024, 1500):
+        obs = jax.random.normal(jax.random.key(0), (size, params.obs_size))
+        dense = np.asarray(network.policy(weights, obs))
+        ask = jax.jit(chunks.choices_alone(network))
+        chunk = chunks.chunk_size(size)
+        for count in (0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk, 3 * chunk + 1, size - 1, size):
+            free = np.zeros(size, bool)
+            free[np.random.default_rng(count).permutation(size)[:count]] = True
+            masks = np.stack([np.ones(size, bool), free, free], axis=1)
+            sparse = np.asarray(ask(weights, obs, jnp.asarray(masks)))
+            np.testing.assert_allclose(sparse[free], dense[free], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.costly
 def test_a_forced_move_has_probability_one(params: EnvParams, agent: TrainState) -> None:
     actor, rollout, _, _ = jax.jit(collect, static_argnums=(3, 5))(
@@ -169,6 +185,13 @@ def test_annealing_counts_the_rollout_and_ends_at_zero() -> None:
     assert rates == pytest.approx([1 - 512 / 1000, 0.0])
     assert float(annealed(hyper, jnp.int32(0), settings).clip_range) == pytest.approx(0.0976)
     assert annealed(hyper, jnp.int32(1), SETTINGS) is hyper
+    # Late in a long run, where float32 counts no single rollouts any more.
+    long = replace(settings, total_timesteps=512 * 20_000_001)
+    for done in (19_999_998, 19_999_999, 20_000_000, 20_000_001):
+        left = (20_000_001 - done) / 20_000_001
+        late = annealed(hyper, jnp.int32(done - 1), long)
+        assert float(late.learning_rate) == pytest.approx(left, rel=1e-6)
+        assert float(late.clip_range) == pytest.approx(0.2 * left, rel=1e-6)
 
 
 def test_agents_of_several_seeds_are_those_of_each(params: EnvParams) -> None:

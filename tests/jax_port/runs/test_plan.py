@@ -67,8 +67,9 @@ def test_no_agent_is_given_the_seed_of_another(
         ({"seed": 5}, {"seed": 6}, {"seed": 5}),
         ({"seed": 5, "gamma": 0.5}, {"seed": 5, "gamma": 0.5}),
         ({"seed": 5}, {"seed": 5, "gamma": TrainSettings().gamma}),
+        ({"seed": 5, "learning_rate": 1e-3}, {"seed": 5, "learning_rate": 1e-3 + 1e-12}),
     ],
-    ids=["seeds", "numbers", "the settings' number"],
+    ids=["seeds", "numbers", "the settings' number", "numbers of 32 bits"],
 )
 def test_no_two_agents_are_alike(agents: tuple[dict[str, Any], ...]) -> None:
     with refuses():

@@ -22,24 +22,31 @@ CONFIG = EnvConfig.phase1()
 STEPS, ENVS = 5, 6
 
 
-@pytest.mark.parametrize("rows", [1, 4, 7, STEPS * ENVS, 1024])
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_each_truncation_is_valued_with_its_own_step_s_scale(rows: int, share: float) -> None:
+@pytest.mark.parametrize(
+    ("steps", "envs", "rows", "share"),
+    [
+        *((STEPS, ENVS, rows, share) for rows in (1, 4, 7, 30, 1024) for share in (0.0, 0.5, 1.0)),
+        (128, 1024, 1024, 0.02),  # the trainer's own sizes, some 2,600 of them
+    ],
+)
+def test_each_truncation_is_valued_with_its_own_step_s_scale(
+    steps: int, envs: int, rows: int, share: float
+) -> None:
     phase = phase_of(CONFIG)
     params = phase.make_params(stack([prepare(synthetic_bars("ES", days=2, seed=1), CONFIG)]), CONFIG)
     size = CONFIG.window_size * params.market.features.shape[1] + phase.position_features
     rng = np.random.default_rng(0)
-    truncated = rng.random((STEPS, ENVS)) < share
-    bars = rng.integers(200, 400, (STEPS, ENVS)).astype(np.int32)
-    position = rng.normal(size=(STEPS, ENVS, phase.position_features)).astype(np.float32)
-    numbers = (rng.normal(size=(STEPS, size)).astype(np.float32) for _ in range(3))
+    truncated = rng.random((steps, envs)) < share
+    bars = rng.integers(200, 400, (steps, envs)).astype(np.int32)
+    position = rng.normal(size=(steps, envs, phase.position_features)).astype(np.float32)
+    numbers = (rng.normal(size=(steps, size)).astype(np.float32) for _ in range(3))
     scale = Scale(*map(jnp.asarray, numbers))
     network: Any = SimpleNamespace(value=lambda weights, obs: jnp.tanh(obs @ weights))
     weights: Any = jnp.asarray(rng.normal(size=size).astype(np.float32) / 100)
     cut = Cut(jnp.asarray(truncated), jnp.asarray(bars), jnp.asarray(position), scale)
     found = np.asarray(value_of_cut(cut, weights, network, params, rows))
     assert found.dtype == np.float32
-    for step in range(STEPS):
+    for step in {*range(0, steps, 25), *range(min(steps, 6)), steps - 1}:
         own = jax.tree.map(lambda x, at=step: x[at], scale)
         obs = reconstruct_obs(cut.step_idx[step], cut.position[step], own, params)
         wanted = np.where(truncated[step], network.value(weights, obs), 0.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,3 +42,20 @@ def test_observations_are_the_environment_s(config: EnvConfig) -> None:
     for row, bar in zip(np.asarray(seen), np.asarray(bars), strict=True):
         window = features[bar - config.window_size : bar].ravel()
         np.testing.assert_array_equal(row[:width], window)
+
+
+def test_raw_observations_of_a_long_market_are_those_of_its_own_bars() -> None:
+    """Of so many numbers that neither float32 nor 24 bits count them."""
+    bars, window = 1_600_000, 20
+    numbers = np.arange(bars * 11, dtype=np.int64) * 31 % 65_521
+    table = numbers.astype(np.float32).reshape(bars, 11)
+    at = np.array([20, 65_555, 65_556, 1_525_201, 1_525_222, bars - 1], np.int32)
+    position = -np.arange(1, 31, dtype=np.float32).reshape(6, 5)
+    market = SimpleNamespace(features=jnp.asarray(table))
+    params: Any = SimpleNamespace(market=market, window_size=window)
+    expected = [
+        np.concatenate([table[end - window : end].ravel(), tail])
+        for end, tail in zip(at, position, strict=True)
+    ]
+    found = raw_observations(jnp.asarray(at), jnp.asarray(position), params)
+    np.testing.assert_array_equal(found, expected)
