@@ -109,7 +109,7 @@ def take_turns(
 
 def sentence(error: BaseException) -> str:
     """Return an exception's class and the first line of its message, cut at 200 characters."""
-    first_line = str(error).strip().partition("\n")[0]
+    first_line = str(error).strip().partition("\n")[0].rstrip()
     return f"{type(error).__name__}: {first_line}"[:200] if first_line else type(error).__name__
 
 

@@ -10,13 +10,21 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
+from scipy.stats import t as student
 
 from benchmarks.harness.machine_info import MachineInfo, machine_info
 from benchmarks.harness.output import write_report
-from benchmarks.harness.reports import SCHEMA, EnvReport, MarketData, TrainReport, read_report
-from benchmarks.harness.rows import EnvironmentRow, TrainingRow
+from benchmarks.harness.reports import (
+    SCHEMA,
+    EnvReport,
+    MarketData,
+    RooflineReport,
+    TrainReport,
+    read_report,
+)
+from benchmarks.harness.rows import EnvironmentRow, MachineRow, TrainingRow
 from benchmarks.harness.statistics import Samples
-from benchmarks.report.compare import change_of, compare, interval_of
+from benchmarks.report.compare import change_of, compare, interval_of, section_scatter
 from benchmarks.report.sections import Measured
 from rltrader.bench import bench
 from tests.sentences import refuses
@@ -152,3 +160,97 @@ def test_a_change_up_to_the_machine_s_own_is_the_machine_s(
         low, high = min(1.0, drift) * 0.95, max(1.0, drift) * 1.05
         expected = words[0] if ratio < low else words[1] if ratio > high else "same"
         assert (change.verdict, change.ratio) == (expected, ratio)
+
+
+BLOCKS = ((100.0, 110.0), (120.0,), (90.0,))
+OTHERS = ((50.0,), (60.0, 62.0, 70.0))
+
+
+def _row(blocks: tuple[tuple[float, ...], ...], name: str = "a", **more: Any) -> Measured:
+    return Measured("env", name, "x", "more", blocks, **more)
+
+
+def test_the_interval_of_blocks_is_student_s_over_the_section_s_scatter() -> None:
+    one, two = _row(BLOCKS), _row(OTHERS)
+    logs = [np.log([105.0, 120.0, 90.0]), np.log([50.0, 62.0])]
+    squares = sum(float(((some - some.mean()) ** 2).sum()) for some in logs)
+    scatter = section_scatter([one, two, _row(((7.0,),), "single")])
+    assert scatter == {"env": (pytest.approx((squares / 3) ** 0.5), 3)}
+    assert section_scatter([_row(((7.0,),))]) == {}
+    rng = np.random.default_rng(0)
+    for sd in (scatter["env"][0], 1.0):  # a section that is noisier than the row
+        found = interval_of(one, two, {"env": (sd, 3)}, 0.01, rng)
+        reach = float(student.ppf(0.99, 3)) * sd * (1 / 3 + 1 / 2) ** 0.5
+        ratio = 61.0 / 105.0
+        assert found == pytest.approx((ratio * np.exp(-reach), ratio * np.exp(reach)))
+    calm = interval_of(one, two, {"env": (1e-6, 3)}, 0.01, rng)  # three blocks can't show that
+    assert calm == pytest.approx(interval_of(one, two, scatter, 0.01, rng))
+
+
+def test_rows_of_a_section_give_thirty_degrees_of_freedom_at_most() -> None:
+    rows = [_row(((1.0,), (2.0,), (3.0,)), str(number)) for number in range(20)]
+    assert section_scatter(rows[:5])["env"][1] == 10
+    assert section_scatter(rows)["env"][1] == 30
+
+
+def test_one_wrong_verdict_in_twenty_is_of_all_rows_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    tails: list[float] = []
+
+    def interval(before: Any, after: Any, scatter: Any, tail: float, rng: Any) -> None:
+        tails.append(tail)
+
+    monkeypatch.setattr("benchmarks.report.compare.interval_of", interval)
+    names = {str(number): [1.0, 2.0] for number in range(5)}
+    compare(_report(names), _report({**names, "new": [1.0]}))
+    assert tails == [pytest.approx(0.025 / 5)] * 5
+
+
+def test_the_machine_s_own_change_is_measured_and_nobody_s_regression() -> None:
+    def both(copy: float, port: float) -> RooflineReport:
+        rows = [
+            MachineRow(name=name, side="machine", envs=1, unit="bytes/s", rate=Samples.of([x] * 3))
+            for name, x in (("copy", copy), ("multiply", 3 * copy), ("other", 9 * copy))
+        ]
+        own = EnvironmentRow(
+            name="port", side="port", envs=1, unit="steps/s", rate=Samples.of([port] * 3)
+        )
+        return RooflineReport(
+            schema=SCHEMA,
+            machine_info=machine_info(),
+            bytes_per_step={},
+            xla_per_step={},
+            rows=(*rows, own),
+            shares=(),
+        )
+
+    slow = compare(both(10.0, 8.0), both(5.0, 4.0))
+    assert slow.machine == 0.5
+    assert [change.verdict for change in slow.changes] == ["slower"] * 3 + ["same"]
+    assert [change.machine for change in slow.changes] == [True] * 3 + [False]
+    assert not slow.regressed
+    worse = compare(both(10.0, 8.0), both(5.0, 3.0))
+    assert worse.changes[-1].verdict == "slower"
+    assert worse.regressed
+
+
+def test_what_differs_of_machine_and_software_is_all_named() -> None:
+    info = machine_info()
+    other = replace(
+        info,
+        time="later",
+        load_average=(9.0, 9.0, 9.0),
+        python="2",
+        platform="another",
+        cpu="another",
+        cores=info.cores + 1,
+        device=replace(info.device, kind="another"),
+        versions={**info.versions, "jax": "0", "new": "1"},
+        flags={**info.flags, "XLA_FLAGS": "--other"},
+    )
+    found = compare(_report({"a": [1.0]}, info), _report({"a": [1.0]}, other)).different
+    assert set(found) == {
+        *("python", "platform", "cpu", "cores", "device kind"),
+        *("versions jax", "versions new", "flags XLA_FLAGS"),
+    }
+    assert found["versions new"] == ("None", "1")
+    assert found["cores"] == (str(info.cores), str(info.cores + 1))

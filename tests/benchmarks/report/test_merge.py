@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.reports import SCHEMA, LatencyReport, RooflineReport
-from benchmarks.harness.rows import EnvironmentRow, LatencyRow, MachineRow, ShareRow
+from benchmarks.harness.reports import (
+    SCHEMA,
+    LatencyReport,
+    MarketData,
+    RooflineReport,
+    ScalingReport,
+    TrainReport,
+)
+from benchmarks.harness.rows import (
+    CompileRow,
+    EnvironmentRow,
+    LatencyRow,
+    LoadingRow,
+    MachineRow,
+    ShareRow,
+    TrainingRow,
+)
 from benchmarks.harness.statistics import Samples
-from benchmarks.report.merge import merge
+from benchmarks.report.merge import merge, merge_row
 
 
 def _roofline(port: list[float] | None, copy: list[float]) -> RooflineReport:
@@ -66,3 +81,84 @@ def test_latencies_are_medians_of_the_blocks() -> None:
     (row,) = merge([latency(1.0), latency(4.0), latency(3.0)]).rows
     assert isinstance(row, LatencyRow)
     assert (row.median_us, row.p99_us, row.block_medians_us) == (3.0, 6.0, (1.0, 4.0, 3.0))
+
+
+def test_latencies_are_of_the_blocks_that_have_them() -> None:
+    def row(median: float | None, p99: float | None) -> LatencyRow:
+        error = None if median else "no runtime"
+        return LatencyRow(name="torch", decisions=10, median_us=median, p99_us=p99, error=error)
+
+    found = merge_row([row(None, None), row(4.0, 40.0), None, row(2.0, 10.0), row(3.0, 90.0)])
+    assert (found.median_us, found.p99_us, found.error) == (3.0, 40.0, None)
+    assert found.block_medians_us == (4.0, 2.0, 3.0)
+
+
+def test_preparation_is_the_median_of_the_blocks_that_were_measured() -> None:
+    def row(seconds: float | None) -> EnvironmentRow:
+        return EnvironmentRow(
+            name="port",
+            side="port",
+            envs=1,
+            unit="steps/s",
+            rate=Samples.of([seconds]) if seconds else None,
+            prepare_seconds=seconds,
+            error=None if seconds else "broke",
+        )
+
+    found = merge_row([row(9.0), row(None), row(1.0), row(2.0)])
+    assert found.prepare_seconds == 2.0
+    assert found.rate == Samples.of([9.0], [], [1.0], [2.0])
+    assert found.block_errors == ("broke",)
+
+
+def test_compiling_keeps_every_repeat_and_loading_is_the_median() -> None:
+    def scaling(seconds: tuple[float, ...], loading: float) -> ScalingReport:
+        return ScalingReport(
+            schema=SCHEMA,
+            machine_info=machine_info(),
+            rows=(),
+            compile=tuple(CompileRow(environments=n, steps=8, seconds=seconds) for n in (1, 10)),
+            loading=(LoadingRow(days=5, bars=100, device_bytes=7, prepare_seconds=loading),),
+        )
+
+    merged = merge([scaling((1.0, 2.0), 5.0), None, scaling((3.0,), 1.0), scaling((4.0, 5.0), 2.0)])
+    assert isinstance(merged, ScalingReport)
+    assert [(row.environments, row.steps) for row in merged.compile] == [(1, 8), (10, 8)]
+    assert {row.seconds for row in merged.compile} == {(1.0, 2.0, 3.0, 4.0, 5.0)}
+    assert merged.loading == (LoadingRow(days=5, bars=100, device_bytes=7, prepare_seconds=2.0),)
+
+
+def test_who_is_ahead_is_said_of_all_blocks_and_ratios_of_one_alone_go() -> None:
+    def training(port: list[float], other: list[float]) -> TrainReport:
+        rows = [
+            TrainingRow(
+                name=name,
+                side=side,
+                envs=8,
+                unit="steps/s",
+                epochs=4,
+                baseline=baseline,
+                rate=Samples.of(rate),
+                prepare_seconds=1.0,
+            )
+            for name, side, baseline, rate in (
+                ("port", "port", None, port),
+                ("other", "baseline", "other", other),
+            )
+        ]
+        return TrainReport(
+            schema=SCHEMA,
+            machine_info=machine_info(),
+            data=MarketData(source="a test", bars=1, digest=""),
+            matrix_flops={},
+            rows=tuple(rows),
+            ratios={"port over reference": 99.0},
+        )
+
+    one, two = training([4.0, 6.0], [2.0, 2.0]), training([8.0, 10.0], [2.0, 2.0])
+    merged = merge([one, two])
+    assert isinstance(merged, TrainReport)
+    assert merged.ratios == {}
+    (ahead,) = merged.ahead.values()
+    assert (ahead.port, ahead.baseline, ahead.rounds) == ("port", "other", (2.0, 3.0, 4.0, 5.0))
+    assert merge([two]) is two

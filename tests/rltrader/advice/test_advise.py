@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.errors import InputError
+from foundation.progress import ReportedProgress
 from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import prepare
 from markets import EnvConfig
-from markets.advice.answers import FAILED, OK
+from markets.advice.answers import FAILED, LATE, OK
 from markets.advice.chat.estimate import Estimate, Prices
 from markets.advice.passes import PassCounts
 from markets.advice.store import AdviceStore, Asked, Result, open_store
@@ -196,3 +199,44 @@ def test_a_server_that_refuses_leaves_the_answers_that_came_in_a_table(
     result = CliRunner().invoke(app, ["advise", "run", *told])
     assert str(result.exception) == "no such model"
     assert load_table(tmp_path / "table").rows.tolist() == [120]
+
+
+@pytest.mark.parametrize(("number", "code"), [(None, 0), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_it_ends_with_the_signal_s_code_and_its_answers(
+    number: signal.Signals | None,
+    code: int,
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While it asks, it counts what questions come to."""
+    shown: list[str] = []
+
+    async def answered(store: AdviceStore, *given: Any) -> PassCounts:
+        *_, on_result, stop = given
+        results = [
+            Result(120, OK, 0.2, 0.7, 0.1, 0.5, latency_ms=1.0),
+            Result(121, LATE),
+            Result(122, LATE),
+        ]
+        with store.claim(0) as journal:
+            assert journal is not None
+            journal.write(results)
+        for result in results:
+            on_result(result)
+        if number is not None:
+            os.kill(os.getpid(), number)
+        assert stop() == (number is not None)
+        return PassCounts(sent=3, answered=3)
+
+    def update(bar: ReportedProgress, task: Any, **fields: Any) -> None:
+        shown.append(fields["counts"])
+
+    monkeypatch.setattr("markets.advice.passes.run_chat", answered)
+    monkeypatch.setattr(ReportedProgress, "update", update)
+    told = [*words, "--advisor", "chat", "--url", "http://127.0.0.1:1/v1", "--model", "tiny", "--yes"]
+    result = CliRunner().invoke(app, ["advise", "run", *told])
+    assert result.exit_code == code, result.output
+    assert "3 new answers" in result.output
+    assert load_table(tmp_path / "table").rows.tolist() == [120, 121, 122]
+    assert shown == ["1 ok", "1 ok, 1 late", "1 ok, 2 late"]

@@ -56,6 +56,8 @@ def test_a_batch_is_of_a_table_that_is_there_and_of_its_bars(words: list[str], t
     path = tmp_path / "batch.jsonl"
     for command in ("read", "forget"):
         check_error(CliRunner().invoke(app, ["advise", "batch", command, str(path), *words]).exception)
+    bad = ["advise", "batch", "write", str(path), *words, "--model", "tiny", "--url", "here"]
+    check_error(CliRunner().invoke(app, bad).exception)
     assert not (tmp_path / "table").exists()
     advise(
         "batch",

@@ -1,0 +1,165 @@
+"""``rltrader replay``: which logs it takes, what it says of them, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from foundation.errors import InputError
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+from parity.live_replay.decision_log import NothingDecidedError
+from rltrader.live import replay as module
+from rltrader.live.replay import _log_files, _show, replay
+from tests.sentences import refuses
+
+FIRST = {
+    "bar": 3,
+    "time": "2025-01-06 09:33",
+    "stage": "fill",
+    "name": "price",
+    "live": 5.25,
+    "offline": 5.0,
+    "apart": 0.25,
+    "allowed": 0.0,
+}
+SAID = "bar 2025-01-06 09:33, number 3: fill, price: live has 5.25, offline 5.0 (0.25 apart, 0 allowed)"
+REPORT: dict[str, Any] = {
+    "verdict": "same",
+    "first": None,
+    "first_beside_fills": None,
+    "compared": {"bars": 1234, "decisions": 1000, "fills": 7},
+    "largest": {"feature": 1.5e-7, "logits": 2.5e-6},
+    "fills": {"differ": 2, "largest_ticks": 0.5},
+    "log": {"last_line_cut_off": False},
+    "modes": {"historical": {"bars": 1200, "decisions": 900}, "realtime": {"bars": 34}},
+    "live_fills": [],
+    "fill_costs": None,
+}
+COMPARED = (
+    "compared: 1,234 bars, 1,000 decisions, 7 fills; largest distances: feature 1.5e-07, logit 2.5e-06"
+    ", fill 0.5 ticks"
+)
+MODES = ["historical: 1,200 bars, 900 decisions", "realtime: 34 bars"]
+
+
+def said(capsys: pytest.CaptureFixture[str], **more: Any) -> list[str]:
+    _show({**REPORT, **more})
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_agrees_is_said_with_all_that_was_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys) == [COMPARED, *MODES, "live and offline agree"]
+    without = said(capsys, largest={"feature": 0.0}, log={"last_line_cut_off": True}, modes={})
+    assert without == [
+        "the log's last line was cut off and is left out, as after a crash",
+        COMPARED.replace("1.5e-07", "0").replace("2.5e-06", "0"),
+        "live and offline agree",
+    ]
+
+
+def test_fills_of_the_account_are_said_by_hour_and_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {
+        "fill": "entry",
+        "hour": 9,
+        "count": 3,
+        "worse_ticks_mean": 0.126,
+        "worse_ticks_most": 2.5,
+        "latency_ms_median": None,
+    }
+    rows = [row, {**row, "hour": 15, "worse_ticks_mean": -0.5, "latency_ms_median": 123.4}]
+    costs = {"worse_ticks_mean": 1.0, "worse_dollars": -12.5, "assumed_slippage_ticks": 1}
+    assert said(capsys, live_fills=rows, fill_costs=costs)[3:] == [
+        "filled on the account, entry, 09h New York: 3 with +0.13 ticks against the rules on average, "
+        "+2.5 at most",
+        "filled on the account, entry, 15h New York: 3 with \N{MINUS SIGN}0.50 ticks against the rules "
+        "on average, +2.5 at most; 123 ms from order to fill",
+        "all fills on the account: +1.00 ticks against the rules on average, \N{MINUS SIGN}$12.50 a "
+        "contract together; the rules assume 1 of slippage and no delay",
+        "live and offline agree",
+    ]
+
+
+def test_where_they_differ_is_said_with_what_may_be_the_matter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = {**FIRST, "bar": 9, "stage": "mask", "apart": None, "live": True, "offline": False}
+    told = "bar 2025-01-06 09:33, number 9: mask, price: live has True, offline False"
+    assert said(capsys, first=FIRST)[3:] == [
+        f"first difference: {SAID}",
+        "fills that differ: 2 before the log ends; all else agrees; the position follows the log's "
+        "fills",
+    ]
+    assert said(capsys, first={**FIRST, "log": "a.jsonl"}, first_beside_fills=other)[3:] == [
+        f"first difference: in a.jsonl, {SAID}",
+        "fills that differ: 2 before something else does; the position follows the log's fills",
+        f"first difference beside fills: {told}",
+    ]
+    for bar, stage, hint in ((0, "bar", True), (1, "bar", False), (0, "feature", False)):
+        lines = said(capsys, first={**FIRST, "bar": bar, "stage": stage})[4:]
+        assert [line.startswith("the very first bar differs") for line in lines] == [True] * hint
+
+
+def test_each_of_several_logs_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    good = {"file": "a.jsonl", "verdict": "same", "decisions": 1000, "fills": 2, "first": None}
+    bad = {**good, "file": "b.jsonl", "verdict": "different", "first": FIRST}
+    assert said(capsys, logs=[good, bad])[1:3] == [
+        "a.jsonl: same, 1,000 decisions, 2 fills",
+        f"b.jsonl: different, 1,000 decisions, 2 fills; first difference: {SAID}",
+    ]
+
+
+def test_a_folder_stands_for_its_logs_in_order(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl", "c.txt"):
+        (tmp_path / name).touch()
+    assert _log_files(tmp_path) == [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    assert _log_files(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+    assert _log_files(tmp_path / "none.jsonl") == [tmp_path / "none.jsonl"]
+    (tmp_path / "empty").mkdir()
+    with refuses():
+        _log_files(tmp_path / "empty")
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what calls the command on logs of which the first ``quiet`` ones decide nothing."""
+    bars = write_bars(synthetic_bars("ES", days=1, seed=1), tmp_path / "ES.csv")
+
+    def run(*logs: str, quiet: tuple[str, ...] = (), verdict: str = "same") -> tuple[Result, list[Any]]:
+        asked: list[Any] = []
+
+        def replay_one(file: Path, bars: Any, bundle: Path | None, fill_ticks: float) -> Any:
+            asked.append((file.name, bundle, fill_ticks))
+            if file.name in quiet:
+                raise NothingDecidedError(f"{file.name}: nothing")
+            return {**REPORT, "verdict": verdict}
+
+        monkeypatch.setattr(module, "_replay_one", replay_one)
+        words = [*logs, "--data", str(bars), "--bundle", "there", "--fill-ticks", "2.5", "--json"]
+        monkeypatch.setattr(
+            "parity.live_replay.together.join_reports",
+            lambda reports: {**reports[0], "of": len(reports)},
+        )
+        return CliRunner().invoke(replay, words), asked
+
+    return run
+
+
+def test_every_log_is_replayed_as_asked_and_those_without_a_decision_are_left_out(call: Any) -> None:
+    result, asked = call("a", "b", "c", quiet=("a", "c"))
+    assert asked == [(name, Path("there"), 2.5) for name in "abc"]
+    assert result.stderr == "left out: a: nothing\nleft out: c: nothing\n"
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {**REPORT, "of": 1})
+
+
+def test_how_it_ends(call: Any) -> None:
+    assert call("a", verdict="different")[0].exit_code == 1
+    result, _ = call("a", "b", quiet=("a", "b"))
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == "b: nothing"
