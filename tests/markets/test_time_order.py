@@ -66,4 +66,6 @@ HOUR = 3600 * 10**9
 def test_why_times_do_not_increase(hours: list[float], words: str) -> None:
     ns = (np.array(hours) * HOUR).astype(np.int64)
     prices = np.tile([100.0, 101.0, 99.0, 100.0], (len(hours), 1))
-    assert words in order_mend(ns, prices)
+    told = order_mend(ns, prices)
+    assert words in told
+    assert (told == words) == (words == "sort the rows by timestamp")

@@ -83,3 +83,54 @@ def test_how_sure_the_proof_of_parity_is_shown(told: str | None, tone: str) -> N
     }
     (_, shown) = pills(given)
     assert shown == (tone, f"parity at training: {told or 'unknown'}, 2026-01-02")
+
+
+TRAINED = {"first": "2025-01-02", "last": "2025-03-31"}
+
+
+@pytest.mark.parametrize(
+    ("status", "training", "shown"),
+    [
+        (HELD_OUT, TRAINED, ("good", "held out: 2025-03-31 was the last day of training")),
+        (BEFORE, TRAINED, ("warn", "before the training data, 2025-01-02 to 2025-03-31")),
+        (OTHER_MARKET, None, ("good", "another market than the training data")),
+        (UNKNOWN, None, ("warn", "training data: unknown")),
+        (OVERLAPS, TRAINED, ("bad", "overlaps training data, 2025-01-02 to 2025-03-31")),
+        (
+            TOO_CLOSE,
+            TRAINED,
+            ("bad", "less than a trading day after training data, 2025-01-02 to 2025-03-31"),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("certificate", "proof"),
+    [
+        ("ungated", ("warn", "ungated: trained without proof of parity")),
+        ("unknown", ("warn", "parity certificate: unknown")),
+        ({"verdict": "same"}, ("good", "parity at training: same")),
+        (
+            {"verdict": "same", "made": "2026-01-02T03"},
+            ("good", "parity at training: same, 2026-01-02"),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("advice", "told"),
+    [
+        (None, []),
+        ({"fusion": {"rule": "veto"}, "trained_with": None}, "advised: veto, not the bare policy"),
+        (
+            {"fusion": None, "trained_with": {"model": "tiny", "as": "prior"}},
+            "trained with advice of tiny, as prior",
+        ),
+    ],
+)
+def test_every_pill_says_its_own(
+    status: str, training: Any, shown: Any, certificate: Any, proof: Any, advice: Any, told: Any
+) -> None:
+    given = {
+        "held_out": {"status": status, "training": training},
+        "certificate": certificate, "seconds": None, "advice": advice,
+    }  # fmt: skip
+    assert pills(given) == [shown, proof, *([("warn", told)] if told else [])]

@@ -37,6 +37,15 @@ def test_a_trading_day_lies_between_training_and_judging(judged: int | None) -> 
     assert places == [0, last - count - 1, last - count + 1, last]
 
 
+@pytest.mark.parametrize(
+    ("days", "count"), [(3, 1), (4, 1), (9, 1), (10, 2), (14, 2), (19, 3), (20, 4)]
+)
+def test_one_day_of_five_is_judged_and_no_part_of_one(days: int, count: int) -> None:
+    split = split_days(DAYS[:days], None)
+    assert (split.judge_first, split.judge_last) == (DAYS[days - count], DAYS[days - 1])
+    assert (split.train_first, split.train_last) == (DAYS[0], DAYS[days - count - 2])
+
+
 def test_days_that_leave_none_to_train_on_are_refused() -> None:
     assert split_days(DAYS, len(DAYS) - 2).train_last == DAYS[0]
     with refuses():
