@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 
-from parity.engine.compare import same_numbers
 from parity.harness.cases import Cases
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
@@ -109,8 +108,7 @@ def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) 
             outward = np.fmax(np.ceil(sign * values), np.floor(sign * end) + 1)
             values = np.clip(sign * outward, held.min, held.max)
         new = values.astype(dtype)
-    beyond = sign * new.astype(np.float64) > sign * end
-    return new, beyond if dtype.kind == "f" else beyond & same_numbers(values, new)
+    return new, sign * new.astype(np.float64) > sign * end
 
 
 def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fields) -> list[Outside]:

@@ -246,8 +246,9 @@ def test_a_whole_number_is_compared_with_a_number_that_has_fractions(wrong: floa
         )
 
 
-def single_with_a_gap(gap: float, **changes: Any) -> Any:
-    """Return a side that holds its levels in single precision, of which one may be no number."""
+def single_with_a_gap(gap: float, wide: bool = False, **changes: Any) -> Any:
+    """Return a side that holds its levels in single precision, of which one may be no number; where it
+    is ``wide``, it keeps those that it is put in in their own dtype, and still computes in single."""
 
     class Single(tiny.Tiny):
         def reset(self, seed: int) -> Any:
@@ -256,20 +257,22 @@ def single_with_a_gap(gap: float, **changes: Any) -> Any:
             return self.seen()
 
         def step(self, action: int) -> Any:
+            dtype = self.levels.dtype
             out = super().step(action)
-            self.levels = self.levels.astype(np.float32)
+            self.levels = self.levels.astype(np.float32).astype(dtype)
             return self.seen(), *out[1:]
 
     def write(one: Any, state: Any) -> None:
         tiny.write(one, state)
-        one.levels = one.levels.astype(np.float32)
+        one.levels = one.levels if wide else one.levels.astype(np.float32)
 
     return tiny.side(make=Single, **{"write": write, **changes})
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("gap", [1.25, np.nan])
-def test_single_precision_is_seen_though_one_place_holds_no_number(gap: float) -> None:
-    one = tiny.pair(reference=single_with_a_gap(gap))
+def test_single_precision_is_seen_though_one_place_holds_no_number(gap: float, wide: bool) -> None:
+    one = tiny.pair(reference=single_with_a_gap(gap, wide))
     words = why_not_double(one.reference, make.visited(one, 32, 0))
     assert words == "put in a state in double precision, it still computes in single"
     one = tiny.pair(reference=single_with_a_gap(gap, write=None))

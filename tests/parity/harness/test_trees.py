@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -160,7 +161,9 @@ def test_no_whole_number_becomes_another(place: int, value: Any, held: Any, dtyp
     values = np.full((2, 2), 5, held)
     assert cast("n", values, dtype).tolist() == [[5, 5], [5, 5]]
     values.reshape(-1)[place] = value
-    with pytest.raises(InputError, match=f"n is {np.dtype(held)} on one side"):
+    sides = f"n is {np.dtype(held)} on one side and {np.dtype(dtype)} on the other"
+    shown = re.escape(f"{sides}, which cannot hold it (for example {values.reshape(-1)[place]});")
+    with pytest.raises(InputError, match=shown):
         cast("n", values, dtype)
 
 

@@ -123,3 +123,18 @@ def test_a_port_that_ignores_its_seed_is_found_though_a_field_holds_no_number(ig
     (answer,), _ = ask_resets(judge, 400, 0)
     assert answer.status == ("different" if ignored else "same"), answer.text
     assert ("ignores its seed" in answer.text) == ignored
+
+
+@pytest.mark.parametrize("gap", [1.5, np.nan])
+def test_a_port_with_one_start_alone_is_told_by_its_fields_and_not_by_its_seeds(gap: float) -> None:
+    class Same(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(0)
+            self.levels = np.array([gap, 2.0])
+            return self.seen()
+
+    one = tiny.pair(tiny.side(make=Same))
+    (answer,), _ = ask_resets(Judge(one, make.visited(one, 16, 0)), 400, 0)
+    assert answer.status == "different"
+    assert "ignores its seed" not in answer.text
+    assert answer.text.startswith("levels[0]: ")
