@@ -7,8 +7,6 @@ from itertools import permutations
 from typing import Any
 
 import jax.numpy as jnp
-
-
 import numpy as np
 import pytest
 
@@ -24,12 +22,8 @@ from parity.engine.diverge import (
 )
 from parity.engine.pair import Case, Pair
 from parity.engine.record import record_episodes
-from parity.engine.verify import Mismatch, check_replay
-from tests.parity.walker import walker_pair
-
-
 from parity.engine.replay import replay
-from parity.engine.verify import Mismatch, check_recording
+from parity.engine.verify import Mismatch, check_recording, check_replay
 from tests.parity.walker import stuck_at_seven, walker_pair
 
 
