@@ -116,7 +116,7 @@ def _text(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{value}: this name has bytes that are no UTF-8, which no run's file can hold; rename it"
+            f"{value}: this name has bytes that are no UTF-8, which no TOML can hold; rename the file"
         ) from None
     quoted = json.dumps(value, ensure_ascii=False)
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)

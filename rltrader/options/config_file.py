@@ -255,14 +255,7 @@ def text_of(
     lines = [line(name, value) for name, value in values.items()]
     for name, under in tables.items():
         lines += ["", f"[{name}]", *(line(*one) for one in under.items())] if under else []
-    text = "\n".join([*lines, ""])
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # how Python holds a file's name that is no UTF-8
-        raise InputError(
-            "a file's name is no UTF-8, which no configuration can hold; give the file another name"
-        ) from None
-    return text
+    return "\n".join([*lines, ""])
 
 
 def _named(text: str) -> tuple[str, Any]:
