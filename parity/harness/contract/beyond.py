@@ -71,18 +71,32 @@ def _outside(space: Space, action: Fields) -> list[Outside]:
             continue
         if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all():
             values = _beyond_box(rng, leaf, action[name])
-            asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
+            if values is not None:
+                asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
         elif leaf.kind == "discrete" and leaf.low.size:
             asked += _beyond_discrete(rng, name, leaf, action)
     return asked
 
 
-def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array:
-    width = leaf.high - leaf.low
-    far = leaf.high + width * rng.uniform(0.01, 1.0, inside.shape)
-    near = leaf.low - width * rng.uniform(0.01, 1.0, inside.shape)
+def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array | None:
+    """Return numbers above or below all bounds of each action; None where their kind of number holds
+    neither, as of a byte from 0 to 255."""
     upper = (rng.random(len(inside)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
-    return np.where(upper, far, near).astype(inside.dtype)
+    most_above = most_below = leaf.high - leaf.low
+    above = below = True
+    whole = inside.dtype.kind in "iu"
+    if whole:
+        held = np.iinfo(inside.dtype)
+        most_above = np.minimum(np.maximum(most_above, 1), held.max - leaf.high)
+        most_below = np.minimum(np.maximum(most_below, 1), leaf.low - held.min)
+        above, below = bool((most_above >= 1).all()), bool((most_below >= 1).all())
+        if not (above or below):
+            return None
+        upper = upper if above and below else np.full_like(upper, above)
+    far, near = (most * rng.uniform(0.01, 1.0, inside.shape) for most in (most_above, most_below))
+    if whole:
+        far, near = np.ceil(far), np.ceil(near)
+    return np.where(upper, leaf.high + far, leaf.low - near).astype(inside.dtype)
 
 
 def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fields) -> list[Outside]:
