@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DRAWS = "draws within a step"
+OF_DRAWS = "draws within a step"
 QUESTIONS = (
     "free run",
     "reset distribution",
@@ -23,7 +23,7 @@ QUESTIONS = (
     "eager against jitted",
     "one environment against a batch",
     "one device against many",
-    DRAWS,
+    OF_DRAWS,
     "reset from the same draws",
     "step from the same draws",
     "the reference's state is complete",

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from foundation.errors import InputError, printable
 from parity.harness.findings import Answer, FieldVerdict, SmallestCase, state_words
 from parity.harness.modes.free_run import FreeRun
-from parity.harness.questions import DRAWS
+from parity.harness.questions import OF_DRAWS
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
 
@@ -65,7 +65,7 @@ class Report:
         lacks = [name for name, count in self.seen.items() if not count]
         unseen = [one.name for one in self.fields if one.verdict == "unseen"]
         lacks += [f"a step after which {name} can be compared" for name in unseen]
-        by_draws = any(one.question == DRAWS and one.status == "same" for one in self.answers)
+        by_draws = any(one.question == OF_DRAWS and one.status == "same" for one in self.answers)
         if not (by_draws or any(one.compared for one in self.fields)):
             lacks.append("a number to compare")
         return sorted(lacks)

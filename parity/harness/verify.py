@@ -28,7 +28,7 @@ from parity.harness.modes.played_port import NO_WAY, UNCHECKED, play_port
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
-from parity.harness.questions import DRAWS
+from parity.harness.questions import OF_DRAWS
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
@@ -128,7 +128,7 @@ def verify(
     unchecked += [
         f"{one.name}: {one.why}" for one in fields if one.verdict == "not compared" and one.passed
     ]
-    if judge.random and any(one.question == DRAWS and one.status == "not asked" for one in answers):
+    if judge.random and any(one.question == OF_DRAWS and one.status == "not asked" for one in answers):
         names = ", ".join(sorted(judge.random))
         unchecked.append(f"{names}: drawn within the step, and not compared as draws either")
     answers, used_answers = _accept(pair, answers)
@@ -282,7 +282,7 @@ def _accept(pair: Pair, answers: list[Answer]) -> tuple[list[Answer], list[objec
 def _unsure(drawn: Drawn, answers: list[Answer]) -> dict[str, int]:
     """Return what has to be seen before a field that one side alone draws can be called drawn by chance
     in too few steps: that the other one draws it."""
-    if not any(one.question == DRAWS and one.status == "note" for one in answers):
+    if not any(one.question == OF_DRAWS and one.status == "note" for one in answers):
         return {}
     sides = (("reference", drawn.port - drawn.reference), ("port", drawn.reference - drawn.port))
     return {

@@ -11,12 +11,12 @@ from parity.harness.contract.samples import ALPHA, compare_samples
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Pair
-from parity.harness.questions import DRAWS
+from parity.harness.questions import OF_DRAWS
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields, equal
 
-QUESTION = DRAWS
+QUESTION = OF_DRAWS
 PROBES, SEEDS = 24, 6
 STATES, DRAWS = 12, 600
 MOST_KINDS = 200

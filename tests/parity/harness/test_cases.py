@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from parity import integer, real
-from parity.harness.cases import LANES, Actions, Cases, drawn, possible, visited
+from parity.harness.cases import (
+    LANES,
+    Actions,
+    Cases,
+    drawn,
+    possible,
+    simpler_actions,
+    visited,
+)
+from parity.harness.spaces import Leaf
 from parity.harness.trees import Array, Fields
 from tests.parity.harness.sides.tiny import LIMIT, pair
 from tests.sentences import refuses
@@ -143,3 +152,21 @@ def test_a_domain_with_a_fraction_is_none_for_actions_that_are_whole_numbers() -
         assert set(visited(pair(action=action), 64, 0).action["action"]) == {0, 1}
     with refuses():
         visited(pair(action=real(0, 1)), 64, 0)
+
+
+def test_every_step_of_every_episode_that_is_visited_draws_from_a_seed_of_its_own() -> None:
+    seeds = visited(pair(), 20 * LANES, 0).seeds
+    assert seeds is not None
+    assert len(seeds) == len(set(seeds.tolist())) == 20 * LANES
+
+
+def test_simpler_actions_are_of_the_kind_that_the_space_has() -> None:
+    box = {"action": Leaf("box", (1,), "float32", np.array([-1.0]), np.array([2.5]))}
+    found = simpler_actions(box, "action", 0.123456, None)
+    assert found[:3] == [0, 1, -1]
+    assert {0.1, 0.12, 0.123, 2.5, -1.0} <= set(found)
+    whole = {"action": Leaf("discrete", (), "int64", np.array(2), np.array(6))}
+    assert simpler_actions(whole, "action", 5, None) == [2, 6, 4]
+    assert simpler_actions(whole, "action", 5, integer(3, 5)) == [3, 4]
+    wide = {"action": Leaf("box", (2,), "float32", np.zeros(2), np.ones(2))}
+    assert simpler_actions(wide, "action", 0.5, None) == simpler_actions({}, "action", 1, None) == []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.harness.findings import FieldVerdict, SmallestCase
+from parity.harness.findings import FieldVerdict, SmallestCase, state_words
 
 
 def verdict(word: str, **values: Any) -> FieldVerdict:
@@ -88,3 +88,17 @@ def test_what_is_no_number_on_both_sides_is_no_place_that_differs() -> None:
     assert smallest(a.tolist(), b.tolist()) == (
         "at [7] 1.0 on the reference and 2.0 on the port (2 of 12 numbers differ)"
     )
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 10, 30])
+def test_of_many_fields_the_first_are_told_and_how_many_more_there_are(count: int) -> None:
+    words = state_words({f"n{number}": number for number in range(count)})
+    first = ", ".join(f"n{number} {number}" for number in range(min(count, 8)))
+    assert words == first + (f" and {count - 8} more" if count > 8 else "")
+
+
+def test_large_arrays_are_told_by_their_shape_and_numbers_in_six_figures() -> None:
+    grid = np.arange(9.0).reshape(3, 3)
+    state = {"grid": grid, "row": np.arange(8), "x": np.float64(1 / 3), "flag": np.bool_(True)}
+    row = ", ".join(map(str, range(8)))
+    assert state_words(state) == f"grid of shape (3, 3), row [{row}], x 0.333333, flag True"

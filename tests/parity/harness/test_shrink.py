@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from parity import Pair, Port, Report
+from parity import Pair, Port, Report, integer, near
 from parity.command.main import _json
 from parity.command.main import _json as json_of
 from parity.command.one_case import show_case
@@ -170,3 +170,51 @@ def test_a_command_with_what_is_no_finite_number_is_read_as_that_state(
     assert any(line.split()[:2] == ["reward", "logic"] for line in lines), lines
     shown = json_of("--state", state)
     assert np.array_equal(np.asarray(shown["levels"], float), told.state["levels"], equal_nan=True)
+
+
+def test_of_each_set_of_fields_the_simplest_case_is_told_with_how_often_it_was_met() -> None:
+    """The flag is wrong from 5, 6, 7 and 8 steps, of which 5 cannot be; the reward from 2 and 8."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        one.open ^= one.count in (6, 7, 8, 9)
+        return obs, reward + (one.count in (3, 9)), *others
+
+    def given(counts: list[int], level: float, source: str) -> make.Cases:
+        many = len(counts)
+        state = {"levels": np.tile([level, 2.0], (many, 1)), "open": np.zeros(many, bool)}
+        state["count"] = np.array(counts)
+        return make.Cases(state, {"action": np.ones(many, int)}, np.full(many, source))
+
+    domain = {"count": integer(0, tiny.LIMIT - 1) | near(8)}
+    one = tiny.pair(tiny.side(step), state=domain, possible=lambda state: state["count"] != 5)
+    judge = Judge(one, make.visited(one, 16, 0))
+    evidence = [
+        judge.step(given([2, 2, 0, 7, 8], 1234.5678, "visited")),
+        judge.step(given([7, 6, 7, 8, 1], 3.0, "drawn")),
+    ]
+    told = smallest_cases(judge, evidence)
+    assert [(one.state, one.action, one.cases, one.source) for one in told] == [
+        ({"levels": [3.0, 2.0], "open": False, "count": 6}, 0, 4, "drawn"),
+        ({"levels": [1234.5678, 2.0], "open": False, "count": 2}, 0, 2, "visited"),
+        ({"levels": [3.0, 2.0], "open": False, "count": 8}, 0, 2, "drawn"),
+    ]
+    assert [(one.reference, one.port) for one in told] == [
+        ({"open": False}, {"open": True}),
+        ({"reward": 1.5}, {"reward": 2.5}),
+        ({"open": False, "reward": 1.5}, {"open": True, "reward": 2.5}),
+    ]
+    assert {one.command for one in told} == {""}
+    rare = [judge.step(given([at], 3.0, "drawn")) for at in (2, 8, 8)]
+    assert [list(one.reference) for one in smallest_cases(judge, rare)] == [
+        ["open", "reward"],
+        ["reward"],
+    ]
+
+
+def test_what_both_sides_came_to_is_told_in_double_precision() -> None:
+    heavier = cases_of(pair(Port.functional(lambda: program(gravity=0.1001))))
+    told = next(one for one in heavier if "speed" in one.port)
+    push = 0.25 if told.action == 1 else 0.0
+    for gravity, side in ((0.1, told.reference), (0.1001, told.port)):
+        assert abs(side["speed"] - (told.state["speed"] - gravity + push)) < 1e-15

@@ -10,7 +10,7 @@ import pytest
 
 from parity import Accepted, Pair, Port, integer, verify
 from parity.harness import cases as make
-from parity.harness.contract.beyond import _beyond_box, ask_beyond
+from parity.harness.contract.beyond import _beyond_box, _outside, ask_beyond
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.mutable import MutableSide
@@ -233,3 +233,31 @@ def test_whole_numbers_beyond_a_box_are_taken_otherwise_by_a_port_that_clamps() 
     answer = asked(pair(engines(ClampedEngines, space), **both))
     assert answer.status == "different"
     assert "differ; with {'action': [" in answer.text
+
+
+    ("dtype", "low", "high", "sides"),
+    [
+        (np.int32, 0, 10, {-1, 1}),
+        (np.int64, -1, 1, {-1, 1}),
+        (np.uint8, 0, 10, {1}),
+        (np.uint8, 245, 255, {-1}),
+        (np.uint8, 100, 255, {-1}),
+        (np.int8, -128, 60, {1}),
+        (np.uint8, 0, 255, set()),
+    ],
+)
+def test_whole_numbers_beyond_a_box_are_outside_and_none_where_no_such_is_held(
+    dtype: Any, low: int, high: int, sides: set[int]
+) -> None:
+    leaf = Leaf("box", (2,), np.dtype(dtype).name, np.full(2, low * 1.0), np.full(2, high * 1.0))
+    inside = np.full((64, 2), low, dtype)
+    made = _beyond_box(np.random.default_rng(0), leaf, inside)
+    if not sides:
+        assert made is None
+        assert _outside({"action": leaf}, {"action": inside}) == []
+        return
+    assert made is not None
+    assert made.dtype == dtype
+    away = np.where(made > high, 1, np.where(made < low, -1, 0))
+    assert set(np.unique(away)) == sides
+    assert (away == away[:, :1]).all()

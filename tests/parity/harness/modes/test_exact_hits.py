@@ -83,3 +83,21 @@ def test_a_port_that_comes_beside_the_goal_is_not_held_to_it_there() -> None:
 
 def test_without_a_value_to_aim_at_there_are_none() -> None:
     assert hits(Later, real(0.5, 2)) is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "values"),
+    [
+        (real(-1, 2) | near(0.75, 0.25, -0.5), {0.0, 0.75, 0.25, -0.5}),
+        (real(0, 2) | near(0.5), {0.0, 0.5}),
+        (real(-2, 0) | near(-0.5), {0.0, -0.5}),
+        (real(-1, 2) | near(1.0, 5.0, -3.0), {0.0, 1.0}),
+    ],
+)
+def test_every_value_aimed_at_within_the_domain_is_come_to_and_zero_at_its_end_too(
+    domain: Any, values: set[float]
+) -> None:
+    found = hits(Line, domain)
+    assert found is not None
+    assert set(found.native.reference.state["place"].tolist()) == values
+    assert set(found.cases.source.tolist()) == {"boundary"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
 from parity.harness.modes.recorded_draws import KINDS, Draws, Handed, recording
+from parity.harness.modes.replayed_draws import Given, replaying
 
 
 def handed(count: int) -> Handed:
@@ -56,3 +59,82 @@ def test_whole_numbers_are_noted_from_the_lowest(low: int) -> None:
         third = rng.integers(low, low + 9, 5, endpoint=True)
     expected = [*(first - low), *second, *(third - low)]
     assert draws.numbers["whole"] == expected
+
+
+def all_draws(rng: np.random.Generator) -> list[Any]:
+    """Draw in every way that can be handed over, and return what came."""
+    out, normals = np.zeros((2, 2)), np.zeros(3)
+    return [
+        rng.random(),
+        rng.random(3),
+        rng.random((2, 2)),
+        rng.random(2, dtype=np.float64),
+        rng.random(out=out).copy(),
+        rng.uniform(),
+        rng.uniform(-2.0, 3.0),
+        rng.uniform(-2.0, 3.0, 4),
+        rng.uniform([1.0, 10.0], [2.0, 30.0]),
+        rng.uniform(low=5.0, high=6.0, size=(2, 2)),
+        rng.integers(7),
+        rng.integers(3, 9),
+        rng.integers(3, 9, 5),
+        rng.integers(-4, -1, size=(2, 3)),
+        rng.integers([1, 100], [4, 400]),
+        rng.integers(5, size=4, endpoint=True),
+        rng.integers(2, 6, size=3, dtype=np.int32, endpoint=True),
+        rng.standard_normal(),
+        rng.standard_normal(3),
+        rng.standard_normal(out=normals).copy(),
+        rng.normal(),
+        rng.normal(5.0, 0.25),
+        rng.normal(5.0, 0.25, 3),
+        rng.normal([1.0, -1.0], [3.0, 0.5]),
+    ]
+
+
+UNIFORM, WHOLE, NORMAL = (
+    1 + 3 + 4 + 2 + 4 + 1 + 1 + 4 + 2 + 4,
+    1 + 1 + 5 + 6 + 2 + 4 + 3,
+    1 + 3 + 3 + 1 + 1 + 3 + 2,
+)
+
+
+def assert_alike(one: list[Any], two: list[Any]) -> None:
+    for a, b in zip(one, two, strict=True):
+        assert np.shape(a) == np.shape(b)
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        assert np.allclose(a, b, rtol=1e-15, atol=1e-15)
+        assert np.ndim(a) == 0 or len(np.unique(a)) > 1
+
+
+def test_what_is_recorded_is_what_numpy_draws_and_leads_to_it_again_where_it_is_handed_over() -> None:
+    plain, draws = all_draws(np.random.default_rng(3)), Draws()
+    with recording(draws):
+        assert_alike(all_draws(np.random.default_rng(3)), plain)
+    assert draws.counts == {"uniform": UNIFORM, "whole": WHOLE, "normal": NORMAL}
+    assert not draws.others
+    assert all(0 <= share < 1 for share in draws.numbers["uniform"])
+    given = Given(draws.numbers)
+    with replaying(given):
+        assert_alike(all_draws(np.random.default_rng(99)), plain)
+        rng = np.random.default_rng(0)
+        assert (rng.random(), rng.normal(2.0, 3.0), rng.integers(4, 9)) == (0.0, 2.0, 4)  # none is left
+    assert given.used == {"uniform": UNIFORM + 1, "whole": WHOLE + 1, "normal": NORMAL + 1}
+    assert not given.others
+
+
+@pytest.mark.parametrize("name", ["choice", "permutation", "exponential", "shuffle"])
+def test_any_other_draw_of_numpy_is_named_on_either_way(name: str) -> None:
+    draws, given = Draws(), Given({kind: [] for kind in KINDS})
+    arguments = {"exponential": ()}.get(name, (np.arange(4),))
+    for within, others in ((recording(draws), draws.others), (replaying(given), given.others)):
+        with within:
+            getattr(np.random.default_rng(0), name)(*arguments)
+        assert any(other.endswith(f".{name}") for other in others)
+
+
+def test_a_number_at_a_chance_itself_is_not_below_it() -> None:
+    given, key = handed(12), jax.random.PRNGKey(0)
+    with given.in_place():
+        drawn = jax.random.bernoulli(key, 4 / 16, (6,))
+    assert drawn.tolist() == [True] * 4 + [False] * 2

@@ -104,3 +104,29 @@ def test_a_field_that_is_drawn_may_hold_no_number() -> None:
 
     answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
     assert answer.status == "same", answer.text
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_what_is_drawn_is_held_to_what_was_drawn_from_the_same_seed(biased: bool) -> None:
+    """Where a side is given its seeds, a drawn field is compared as any other."""
+
+    class Drawing(tiny.Tiny):
+        rng, bias = np.random.default_rng(0), 0.0
+
+    def step(one: Drawing, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + one.rng.random() + one.bias, *others
+
+    def put(one: Drawing, state: Any) -> None:
+        tiny.write(one, state)
+        one.bias = 1e-6 * (biased and one.count == 3)
+
+    def reseed(one: Drawing, seed: int) -> None:
+        one.rng = np.random.default_rng(seed)
+
+    reference = tiny.side(step, Drawing, write=put, reseed=reseed)
+    base = make.visited(tiny.pair(reference=reference), 96, 0)
+    assert len(np.unique(base.played.outcome["reward"])) == 96  # type: ignore[union-attr]
+    answer = asked(reference, frozenset({"reward"}))
+    assert answer.status == ("different" if biased else "same"), answer.text
+    assert not biased or "its step gives reward " in answer.text
