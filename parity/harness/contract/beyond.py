@@ -79,7 +79,6 @@ def _outside(space: Space, action: Fields) -> list[Outside]:
 
 
 def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array | None:
-<<<<<<< HEAD
     """Return numbers beyond a box's bounds in the dtype of those inside, None if some row has none.
 
     Where the dtype holds no number beyond one end it is one beyond the other, and where beyond neither,
@@ -110,26 +109,6 @@ def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) 
             values = np.clip(sign * outward, held.min, held.max)
         new = values.astype(dtype)
     return new, sign * new.astype(np.float64) > sign * end
-=======
-    """Return numbers above or below all bounds of each action; None where their kind of number holds
-    neither, as of a byte from 0 to 255."""
-    upper = (rng.random(len(inside)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
-    most_above = most_below = leaf.high - leaf.low
-    above = below = True
-    whole = inside.dtype.kind in "iu"
-    if whole:
-        held = np.iinfo(inside.dtype)
-        most_above = np.minimum(np.maximum(most_above, 1), held.max - leaf.high)
-        most_below = np.minimum(np.maximum(most_below, 1), leaf.low - held.min)
-        above, below = bool((most_above >= 1).all()), bool((most_below >= 1).all())
-        if not (above or below):
-            return None
-        upper = upper if above and below else np.full_like(upper, above)
-    far, near = (most * rng.uniform(0.01, 1.0, inside.shape) for most in (most_above, most_below))
-    if whole:
-        far, near = np.ceil(far), np.ceil(near)
-    return np.where(upper, leaf.high + far, leaf.low - near).astype(inside.dtype)
->>>>>>> h1
 
 
 def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fields) -> list[Outside]:

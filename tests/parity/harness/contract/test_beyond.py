@@ -235,6 +235,7 @@ def test_whole_numbers_beyond_a_box_are_taken_otherwise_by_a_port_that_clamps() 
     assert "differ; with {'action': [" in answer.text
 
 
+@pytest.mark.parametrize(
     ("dtype", "low", "high", "sides"),
     [
         (np.int32, 0, 10, {-1, 1}),
