@@ -38,7 +38,8 @@ def test_some_minutes_are_whole_some_empty_and_the_rest_have_holes() -> None:
 def test_a_floor_or_a_high_lies_where_a_second_touches_it(contracts: int) -> None:
     contract = replace(get_contract("ES"), commission_cents=777)
     bars = replace(synthetic_bars("ES", days=2, seed=1), contract=contract)
-    config = EnvConfig.phase1(contracts=contracts, floor_lock_dollars=-1_000.0, max_episode_bars=40)
+    account = {"trailing_drawdown_dollars": 2_000.0, "floor_lock_dollars": -1_000.0}
+    config = EnvConfig.phase1(contracts=contracts, max_episode_bars=40, **account)
     survey = survey_market(prepare(bars, config), config)
     seconds = prepare_seconds(bars, gappy_seconds(bars, 1), config)
     choices, seen = SeededChoices(np.random.default_rng(0)), Counter[str]()
