@@ -38,7 +38,8 @@ def test_some_minutes_are_whole_some_empty_and_the_rest_have_holes() -> None:
 def test_a_floor_or_a_high_lies_where_a_second_touches_it(contracts: int) -> None:
     contract = replace(get_contract("ES"), commission_cents=777)
     bars = replace(synthetic_bars("ES", days=2, seed=1), contract=contract)
-    config = EnvConfig.phase1(contracts=contracts, floor_lock_dollars=10.0, max_episode_bars=40)
+    account = {"trailing_drawdown_dollars": 2_000.0, "floor_lock_dollars": -1_000.0}
+    config = EnvConfig.phase1(contracts=contracts, max_episode_bars=40, **account)
     survey = survey_market(prepare(bars, config), config)
     seconds = prepare_seconds(bars, gappy_seconds(bars, 1), config)
     choices, seen = SeededChoices(np.random.default_rng(0)), Counter[str]()
@@ -77,6 +78,7 @@ def test_a_floor_or_a_high_lies_where_a_second_touches_it(contracts: int) -> Non
             seen["locked"] += floor == locked
     assert all(seen[stake] > 200 for stake in STAKES)
     assert seen["the stop's own price"] > 50
+    assert 20 < seen["locked"] < seen[STAKES[2]]
 
 
 NORTH, SOUTH = get_contract("ES"), replace(get_contract("RTY"), slippage_ticks=0, commission_cents=77)

@@ -1,0 +1,140 @@
+"""The gate's own pair: its rules, how states are read and put, what it says of a case."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import prepare
+from jax_port.data.seconds_loader import prepare_seconds
+from markets import EnvConfig, get_contract
+from markets.synthetic.bars import synthetic_bars
+from parity.engine.generate import seeded_cases
+from parity.engine.pair import Pair
+from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
+from parity.pairs.seconds import gappy_seconds
+from parity.pairs.trading import RULES, World, inject_fields, read_fields, trading_pair
+
+EQUAL = {
+    **dict.fromkeys(("entry_price", "sl_price", "tp_price"), "equal (ticks)"),
+    **dict.fromkeys(("balance", "highest_balance", "trailing_dd_level"), "equal (cents)"),
+    **dict.fromkeys(("total_pnl", "trade_pnl"), "equal (cents)"),
+    **dict.fromkeys(("step_idx", "episode_start", "position_entry_step"), "equal (bars)"),
+    **dict.fromkeys(("position", "num_trades", "winning_trades", "losing_trades"), "equal"),
+    **dict.fromkeys(("market", "masks", "trailing", "exit_code", "done_reason"), "equal"),
+    **dict.fromkeys(("terminated", "truncated", "violation", "forbidden"), "equal"),
+}
+CHEAP = replace(get_contract("RTY"), slippage_ticks=0, commission_cents=53)
+
+
+def worlds(seconds: bool = False) -> list[World]:
+    """Return two markets of different bars, ticks and costs."""
+    markets = (
+        synthetic_bars("ES", days=2, seed=1),
+        replace(synthetic_bars("RTY", days=3, seed=2), contract=CHEAP),
+    )
+    return [
+        World(f"{n}", bars, f"--seed {n}", gappy_seconds(bars, n) if seconds else None)
+        for n, bars in enumerate(markets)
+    ]
+
+
+CONFIG = EnvConfig.phase2(contracts=2, max_episode_bars=40)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    return trading_pair(worlds(), CONFIG)
+
+
+def test_all_must_be_equal_but_rewards_and_observations() -> None:
+    told = {name: rule.describe() for name, rule in RULES.items()}
+    assert told == {**EQUAL, **dict.fromkeys(("obs", "reward"), "within 4 ulps or 1e-09")}
+
+
+@pytest.mark.parametrize("world", [0, 1])
+def test_a_state_that_is_put_is_read_as_it_was(pair: Pair, world: int) -> None:
+    """On both sides; the port holds rows of all markets, in which each has bars of its own."""
+    cases = seeded_cases(pair, world, 300, np.random.default_rng(0))
+    env = pair.reference.make(world)
+    names = list(cases[0].state)
+    assert any(case.state["position"] for case in cases)
+    for case in cases:
+        pair.reference.inject(env, case.state)
+        read = pair.reference.read(env)
+        assert {name: int(read[name]) for name in names} == case.state
+    params: Any = pair.port.params
+    columns = {name: jnp.asarray([case.state[name] for case in cases], jnp.int32) for name in names}
+    columns["trailing"] = columns["trailing"].astype(bool)
+    state = inject_fields(jnp.full(len(cases), world, jnp.int32), columns, params)
+    again = jax.tree.map(np.asarray, read_fields(state, params))
+    for name in names:
+        np.testing.assert_array_equal(again[name], np.asarray(columns[name]), err_msg=name)
+    first = np.asarray(params.market.first_bar)
+    assert first.tolist() == [0, len(prepare(worlds()[0].bars, CONFIG))]
+    rows = np.asarray(state.step_idx) - first[world]
+    assert rows.tolist() == [case.state["step_idx"] for case in cases]
+
+
+def test_a_bar_is_told_in_words_and_ticks(pair: Pair) -> None:
+    bars = worlds()[1].bars.session("rth").frame.iloc[150]
+    told = pair.describe(1, {"step_idx": 150})
+    stamp = bars.name
+    assert told == {
+        "bar": 150,
+        "opened_utc": f"{stamp:%Y-%m-%dT%H:%M}",
+        "new_york": f"{stamp.tz_convert('America/New_York'):%H:%M}",
+        "contract": "RTY",
+        **{name: pytest.approx(bars[name]) for name in ("high", "low", "close")},
+        **{f"{name}_ticks": round(bars[name] / 0.1) for name in ("high", "low", "close")},
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (EnvConfig.phase1(), False),
+        (EnvConfig.phase1(contracts=2), True),
+        (EnvConfig.phase1(hold_penalty=-0.5), True),
+        (EnvConfig.phase2(), True),
+    ],
+)
+def test_a_command_says_all_that_makes_the_case(config: EnvConfig, said: bool) -> None:
+    one = trading_pair(worlds(), config)
+    (case,) = seeded_cases(one, 1, 1, np.random.default_rng(3))
+    assert one.command is not None
+    words = shlex.split(one.command(case))
+    assert words[:5] == ["rltrader", "parity", "case", "--seed", "1"]
+    given = dict(zip(words[5::2], words[6::2], strict=True))
+    assert set(given) == {"--action", "--state", *(["--config"] if said else [])}
+    assert int(given["--action"]) == case.action
+    assert json.loads(given["--state"]) == case.state
+    if said:
+        assert EnvConfig.from_dict(json.loads(given["--config"])) == config
+
+
+def test_each_world_has_the_seconds_of_its_own_minutes() -> None:
+    some = worlds(seconds=True)
+    one = trading_pair(some, CONFIG)
+    assert one.name == "trading environment, Phase 2, every second"
+    assert one.required == SECONDS_REQUIRED
+    own = [prepare_seconds(world.bars, world.seconds, CONFIG) for world in some if world.seconds]
+    for name in ("high", "low"):
+        held = np.asarray(getattr(one.port.params.seconds, name))
+        np.testing.assert_array_equal(held, np.concatenate([getattr(part, name) for part in own]))
+    envs = [one.reference.make(number) for number in (0, 1)]
+    assert [len(env.df) for env in envs] == [len(part.high) for part in own]
+    corners = {case.corner[-1] for case in seeded_cases(one, 1, 200, np.random.default_rng(0))}
+    assert len(corners) == 3
+    minutes = trading_pair(worlds(), CONFIG)
+    assert (minutes.name, minutes.required >= SECONDS_REQUIRED) == (
+        "trading environment, Phase 2",
+        False,
+    )
