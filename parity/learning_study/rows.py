@@ -129,11 +129,15 @@ def read_row(path: Path, design: Design, arm: str) -> Row:
     fields = convert(row, _RowFields, ROW_FILE, where=path)
     if (fields.arm, fields.seed) != (arm, int(path.stem)):
         raise ROW_FILE.damaged(path, "of another arm or seed")
-    if row["design"] != design.digest or row["format"] != FORMAT:
-        raise InputError(
-            f"{path}: this row is of design {str(row['design'])[:12]}, not of {design.digest[:12]}; "
-            "choose another folder with --out, or delete the rows"
-        )
+    for name, found, own in (
+        ("design", fields.design, design.digest),
+        ("format", str(fields.format), str(FORMAT)),
+    ):
+        if found != own:
+            raise InputError(
+                f"{path}: this row is of {name} {found[:12]}, not of {own[:12]}; choose another folder "
+                "with --out, or delete the rows"
+            )
     if len(fields.curve) != design.settings.num_updates:
         raise ROW_FILE.damaged(
             path, f"its curve has {len(fields.curve)} numbers, not {design.settings.num_updates}"

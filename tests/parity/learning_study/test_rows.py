@@ -31,7 +31,8 @@ def test_a_row_needs_all_that_the_report_tells_of(tmp_path: Path) -> None:
         {name: value for name, value in row.items() if name != lost}
         for lost in ("curve", "seconds", "cpu_seconds", "code", "versions", "machine")
     ]
-    damaged += [{**row, "curve": row["curve"][:2]}, {**row, "seed": 0}]
+    damaged += [{**row, "curve": row["curve"][:2]}, {**row, "seed": 0}, {**row, "format": 2}]
+    damaged += [{**row, "design": "other"}]
     for each in damaged:
         path_of(tmp_path, "sb3", 1).write_text(json.dumps(each))
         with refuses():

@@ -131,6 +131,11 @@ def test_parts_that_are_no_whole_order_are_a_difference() -> None:
     lost = walked(1, whole, [(3, -STOP)])
     first = lost.differences[0]
     assert (first.bar, first.stage, first.name) == (BARS - 1, "fill", "exit")
+    assert (first.live, first.offline) == (
+        "sold 3 at 4998 (Stop loss)",
+        "sold 4 at 4998 (stop)",
+    )
+    assert [fill.name for fill in lost.fills] == ["entry"]
 
 
 def followed(log: LiveLog, contracts: int = 1) -> Followed:
@@ -163,6 +168,18 @@ def test_a_fill_the_other_way_is_no_answer_to_the_entry_on_its_way() -> None:
         (ENTRY, "entry", "sold 1 at 5000 (RLTrader)", "bought 1"),
         (ENTRY, "entry", "nothing", "bought 1 at 5000"),
     ]
+
+
+def test_nothing_is_decided_before_the_last_bar_of_the_preload() -> None:
+    for preload, first in ((1, WARM), (WARM + 1, WARM), (WARM + 2, WARM + 1), (WARM + 4, WARM + 3)):
+        log = still()
+        log.header["preload"] = preload  # type: ignore[index]
+        log.skipped[:first] = ["warming up"] * first
+        log.action[:first] = -1
+        assert told(followed(log)) == []
+        log.skipped[first - 1], log.action[first - 1] = None, HOLD
+        (early,) = told(followed(log))
+        assert early == (first - 1, "whether something is decided", "it decides", "warming up")
 
 
 def test_an_entry_that_nothing_was_told_of_is_on_its_way() -> None:
