@@ -330,25 +330,6 @@ def test_a_holiday_is_no_trading_day() -> None:
         assert held_out.relate(market, CONFIG, rows, training).trading_days_between == between
 
 
-@pytest.mark.parametrize(
-    ("begins", "last", "between"),
-    [
-        ("2022-12-27", "2022-12-23", 0),  # Christmas, a Sunday, is kept on the Monday
-        ("2021-12-27", "2021-12-23", 0),  # and a Saturday's on the Friday
-        ("2022-01-03", "2021-12-30", 1),  # New Year's Day, a Saturday, is not
-        ("2023-01-03", "2022-12-30", 0),
-        ("2025-04-21", "2025-04-17", 0),  # Easter Monday
-        ("2025-05-27", "2025-05-23", 1),  # on Memorial Day futures have bars until 13:00
-        ("2025-01-02", "2023-12-22", 268 - 5),  # two Christmases, two New Years, a Good Friday
-    ],
-)
-def test_a_holiday_before_the_first_bar_is_no_trading_day(begins: str, last: str, between: int) -> None:
-    market = prepare(synthetic_bars("ES", days=1, seed=5, start=begins), CONFIG)
-    relation = held_out.relate(market, CONFIG, market.starts, about("2020-01-02", last))
-    assert relation.trading_days_between == between
-    assert relation.status == (held_out.HELD_OUT if between else held_out.TOO_CLOSE)
-
-
 def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMarket) -> None:
     rows = held_out.starts_within(market, CONFIG, None, None)
     relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-06-30"))
