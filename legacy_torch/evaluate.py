@@ -60,7 +60,7 @@ RUN = Artifact("run of the reference's trainer", "give a folder that its trainin
 
 
 class _Data(Struct):
-    contract: dict[str, Any]
+    contract: dict[str, Any] | None = None
 
 
 class _Run(Struct):
@@ -228,7 +228,7 @@ def load_run(folder: Path, bars: Bars) -> tuple[MaskablePPO, VecNormalize, EnvCo
         )
     run = read_json(folder / RUN_FILE, _Run, RUN)
     config = EnvConfig.from_dict(run.env_config)
-    if run.data is not None:
+    if run.data is not None and run.data.contract is not None:
         _require_same_contract(folder, run.data.contract, bars)
     vecnormalize = VecNormalize.load(str(folder / NORMALIZER_FILE), make_vec_env(bars, config, 1))
     vecnormalize.training = False

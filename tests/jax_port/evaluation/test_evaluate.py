@@ -306,6 +306,30 @@ def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
             held_out.require_held_out(relation, market)
 
 
+def test_a_sunday_evening_is_no_trading_day() -> None:
+    """Bars of all hours begin on Sundays at 18:00; Monday follows at once on Friday."""
+    bars = synthetic_bars("ES", days=2, seed=5, start="2025-01-06")
+    sunday = np.datetime64("2025-01-05T23:30", "ns").astype(np.int64)
+    market = prepare(bars, CONFIG)
+    stamps = np.concatenate([[sunday], market.timestamps_ns[1:]])
+    market = replace(market, timestamps_ns=stamps)
+    rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
+    relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-01-03"))
+    assert (relation.status, relation.trading_days_between) == (held_out.TOO_CLOSE, 0)
+
+
+def test_a_holiday_is_no_trading_day() -> None:
+    """Of a file without 3 January, a Friday, the Monday follows at once on what ended on Thursday."""
+    bars = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
+    dates = bars.timestamps_ns // 86_400_000_000_000
+    holiday = (date(2025, 1, 3) - date(1970, 1, 1)).days
+    training = about("2024-11-01", "2025-01-02")
+    for kept, between in ((dates > 0, 1), (dates != holiday, 0)):
+        market = prepare(bars.select(kept), CONFIG)
+        rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
+        assert held_out.relate(market, CONFIG, rows, training).trading_days_between == between
+
+
 def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMarket) -> None:
     rows = held_out.starts_within(market, CONFIG, None, None)
     relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-06-30"))

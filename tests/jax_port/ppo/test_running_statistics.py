@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+
+"""Running statistics: VecNormalize's, also on raw prices after thousands of steps."""
+
 from collections.abc import Callable
 
 import gymnasium as gym
@@ -28,6 +31,8 @@ from jax_port.ppo.running_statistics import (
 )
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agent
+
+STEPS, ENVS = 10_000, 8
 
 
 def test_moments_against_literal_values() -> None:
