@@ -139,7 +139,7 @@ def _check(place: str, setting: str, value: Any) -> None:
         if setting in ("pi", "vf"):
             NetworkSpec(pi=hidden_sizes(setting, str(value)))
         elif setting == "activation":
-            NetworkSpec(activation=value)
+            NetworkSpec(activation=str(value))
         else:
             BY_NAME[setting].check(value)
     except InputError as error:

@@ -142,6 +142,24 @@ def test_without_a_cutoff_it_says_what_that_means(
     assert result.output.startswith("no --cutoff") == (cutoff is None)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--url", "http://127.0.0.1:1/v1"),
+        ("--model", "tiny"),
+        ("--url", "", "--model", "tiny"),
+        ("--url", "http://127.0.0.1:1/v1", "--model", "tiny", "--cutoff", ""),
+        ("--url", "http://127.0.0.1:1/v1", "--model", "tiny", "--cutoff", "2024-06-31"),
+    ],
+)
+def test_a_model_needs_a_server_a_name_and_a_date_that_is_one(
+    more: tuple[str, ...], words: list[str], tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(app, ["advise", "run", *words, "--advisor", "chat", *more])
+    check_error(result.exception)
+    assert not (tmp_path / "table").exists()
+
+
 def test_no_bar_to_ask_about_is_refused(words: list[str]) -> None:
     for more in (("--first-bar", "5000"), ("--first-bar", "300", "--last-bar", "299")):
         check_error(CliRunner().invoke(app, ["advise", "run", *words, *more]).exception)

@@ -13,11 +13,22 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
+from markets.advice.service import AdviceService
 from markets.bars import FEATURES
 from rltrader.advice.serving import serve
 from tests.sentences import refuses
 
 SERVER = ("--advisor", "chat", "--url", "http://127.0.0.1:1/v1", "--model", "tiny")
+
+
+@pytest.fixture(autouse=True)
+def never_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a service that should have been refused end at once; processes of their own do serve."""
+
+    def begun(service: AdviceService) -> None:
+        raise AssertionError(f"it serves at {service.address}")
+
+    monkeypatch.setattr(AdviceService, "serve_forever", begun)
 
 
 def free_port() -> int:
