@@ -1,13 +1,3 @@
-"""Which days count as trading days between training and evaluation: none without bars."""
-
-from __future__ import annotations
-
-from dataclasses import replace
-from datetime import date
-
-import numpy as np
-
-
 """Trading days between training and a file that begins after it."""
 
 from __future__ import annotations
@@ -16,34 +6,6 @@ import pytest
 
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
-from markets.synthetic.bars import synthetic_bars
-from tests.jax_port.evaluation.test_evaluate import CONFIG, about
-
-
-def test_a_sunday_evening_is_no_trading_day() -> None:
-    """Bars of all hours begin on Sundays at 18:00; Monday follows at once on Friday."""
-    bars = synthetic_bars("ES", days=2, seed=5, start="2025-01-06")
-    sunday = np.datetime64("2025-01-05T23:30", "ns").astype(np.int64)
-    market = prepare(bars, CONFIG)
-    stamps = np.concatenate([[sunday], market.timestamps_ns[1:]])
-    market = replace(market, timestamps_ns=stamps)
-    rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
-    relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-01-03"))
-    assert (relation.status, relation.trading_days_between) == (held_out.TOO_CLOSE, 0)
-
-
-def test_a_holiday_is_no_trading_day() -> None:
-    """Of a file without 3 January, a Friday, the Monday follows at once on what ended on Thursday."""
-    bars = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
-    dates = bars.timestamps_ns // 86_400_000_000_000
-    holiday = (date(2025, 1, 3) - date(1970, 1, 1)).days
-    training = about("2024-11-01", "2025-01-02")
-    for kept, between in ((dates > 0, 1), (dates != holiday, 0)):
-        market = prepare(bars.select(kept), CONFIG)
-        rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
-        assert held_out.relate(market, CONFIG, rows, training).trading_days_between == between
-
-
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -64,10 +26,6 @@ CONFIG = EnvConfig.phase1(max_episode_bars=60)
 )
 def test_a_holiday_before_the_first_bar_is_no_trading_day(begins: str, last: str, between: int) -> None:
     market = prepare(synthetic_bars("ES", days=1, seed=5, start=begins), CONFIG)
-    relation = held_out.relate(market, CONFIG, market.starts, about("2020-01-02", last))
-    assert relation.trading_days_between == between
-    assert relation.status == (held_out.HELD_OUT if between else held_out.TOO_CLOSE)
-
     about = {"data": {"symbol": "ES", "first": "2020-01-02", "last": last}}
     relation = held_out.relate(market, CONFIG, market.starts, about)
     assert relation.trading_days_between == between

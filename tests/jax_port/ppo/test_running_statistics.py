@@ -1,8 +1,3 @@
-"""Running statistics against SB3's, and over thousands of steps far from zero."""
-
-from __future__ import annotations
-
-
 """Running statistics: VecNormalize's, also on raw prices after thousands of steps."""
 
 from collections.abc import Callable
@@ -134,9 +129,6 @@ def test_a_return_begins_anew_after_any_end_of_an_episode(
 
     assert (returns_after(limit - 1) != 0).all()
     np.testing.assert_array_equal(returns_after(limit), 0)
-
-
-STEPS, ENVS = 10_000, 8
 
 
 @pytest.fixture(scope="module")
