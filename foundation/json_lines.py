@@ -74,7 +74,7 @@ def require_same(path: Path, asked: Mapping[str, Any], begun: bool) -> None:
     Raises:
         InputError: they were made with something else, or nobody knows with what; says what differs.
     """
-    wanted = json.loads(json.dumps(asked))
+    wanted = decode_json(json.dumps(asked).encode(), dict[str, Any], ASKED, where=path)
     if not begun:
         write_json(path, wanted)
         return

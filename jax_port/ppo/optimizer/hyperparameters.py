@@ -71,12 +71,12 @@ class Hyperparameter:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not abs(value) < math.inf:  # nor what is no number
             raise InputError(f"{self.name} is {value!r}; it must be a finite number")
-        if abs(value) > LARGEST:
-            raise InputError(f"{self.name} is {value!r}; it must be at most {LARGEST:g}")
         if value < self.least or (self.above and value == self.least) or value > self.most:
             least = f"{'above' if self.above else 'at least'} {self.least:g}"
             upper = f" and at most {self.most:g}" if math.isfinite(self.most) else ""
             raise InputError(f"{self.name} is {value!r}; it must be {least}{upper}")
+        if value > LARGEST:
+            raise InputError(f"{self.name} is {value!r}; it must be at most {LARGEST:g}")
 
 
 def _count(name: str, default: int, about: str) -> Hyperparameter:

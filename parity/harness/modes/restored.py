@@ -9,7 +9,7 @@ from parity.harness.compare import default_rule, narrower, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.mutable import MutableSide
-from parity.harness.trees import equal
+from parity.harness.trees import equal, take
 
 QUESTION = "the reference's state is complete"
 CASES = 128
@@ -26,12 +26,13 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
     few = played.rows(rows)
     reference = judge.pair.reference
     seeds = np.arange(len(rows)) if few.seeds is None else few.seeds
-    again = reference.transition(few.state, few.action, seeds)
+    again, back = reference.transition(few.state, few.action, seeds), slice(None, None, -1)
     repeats = isinstance(reference, MutableSide) and reference.reseed is not None
     for name, value in again.fields.items():
         if name in judge.random and not repeats:
-            third = reference.transition(few.state, few.action, seeds)
-            if not equal(third.fields[name], value):
+            # The other way round, so that what is left of the case before is another case's.
+            third = reference.transition(take(few.state, back), take(few.action, back), seeds[back])
+            if not equal(third.fields[name][back], value):
                 text = (
                     f"put in one state twice, with one seed, its step gives another {name}: read or "
                     "write leaves something out, or it draws and has no reseed, "

@@ -182,7 +182,7 @@ def test_a_disagreement_in_an_episode_is_told_whole(hidden: bool) -> None:
     assert found.actions == (taken if hidden else [1])
     assert found.state == (None if hidden else state)
     assert found.moment == {"world": 1, **state}
-    assert found.command == f"walk 1 {state} 1 ()"
+    assert found.command == ("" if hidden else f"walk 1 {state} 1 ()")
     fields = {one.field for one in found.differences}
     assert fields == (set() if hidden else {"place", "reward", "obs[0]"})
 
