@@ -133,3 +133,13 @@ def test_both_sides_of_an_aim_are_drawn_where_a_domain_is_wide() -> None:
     near_by, counts = np.unique(drawn[np.abs(drawn - aim) < 5] - aim, return_counts=True)
     assert near_by.tolist() == [-2, -1, 0, 1, 2]
     assert counts.min() > 40
+
+
+def test_simpler_values_are_the_nearest_aim_round_numbers_and_ends_within_the_domain() -> None:
+    domain = real(-2, 9) | near(8.5, 0.75, -1.5)
+    assert domain.simpler(0.7123) == [0, 1, -1, 0.75, 0.7, 0.71, 0.712, -2.0, 9.0]
+    assert domain.simpler(7.0)[:4] == [0, 1, -1, 8.5]
+    assert domain.simpler(0.75)[:3] == [0, 1, -1]
+    counts = integer(1, 40) | near(30, 12)
+    assert counts.simpler(17) == [1, 12, 40, 8, 16]
+    assert counts.simpler(1) == [12, 40]

@@ -21,7 +21,7 @@ class Narrow(tiny.Tiny):
     """It holds its levels in the precision in which they are put, or always in single."""
 
     always = False
-    none = -1
+    none, factor = -1, 1.1
 
     def reset(self, seed: int) -> Any:
         super().reset(seed)
@@ -33,25 +33,27 @@ class Narrow(tiny.Tiny):
     def step(self, action: int) -> Any:
         if self.always:
             self.levels = self.levels.astype(np.float32)
-        self.levels = self.levels * self.levels.dtype.type(1.1)
+        self.levels = self.levels * self.levels.dtype.type(self.factor)
         self.count += 1
         return self.seen(), float(self.levels[1]), self.count >= tiny.LIMIT, False, {}
 
 
-def side(always: bool, none: int, **changes: Any) -> MutableSide:
+def side(always: bool, none: int, factor: float = 1.1, **changes: Any) -> MutableSide:
     class Own(Narrow):
         pass
 
-    Own.always, Own.none = always, none
+    Own.always, Own.none, Own.factor = always, none, factor
     return tiny.side(make=Own, **changes)
 
 
 @pytest.mark.parametrize("none", [-1, 0, 1])
 @pytest.mark.parametrize("always", [True, False])
+@pytest.mark.parametrize("factor", [1.1, 1.25])
 def test_an_object_that_computes_in_single_is_found_whatever_is_no_number(
-    always: bool, none: int
+    factor: float, always: bool, none: int
 ) -> None:
-    one = side(always, none)
+    """A factor without rounding of its own gives the same numbers, with more digits in double."""
+    one = side(always, none, factor)
     cases = make.visited(tiny.pair(reference=one), 2 * PROBED, 0)
     assert np.isnan(cases.state["levels"]).any() == (none >= 0)
     assert why_not_double(one, cases) == (IN_SINGLE if always else "")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from parity import Report
-from parity.harness.findings import Answer, FieldVerdict
+from parity.harness.findings import Answer, FieldVerdict, SmallestCase
+from parity.harness.modes.free_run import FreeRun
 from parity.harness.report import DIFFERENT, SAME, UNSEEN
 from tests.sentences import refuses
 
@@ -159,3 +161,65 @@ def test_a_field_or_question_that_is_not_there_is_refused_with_those_that_are() 
     for ask in (made.field, made.answer, report().field, report().answer):
         with refuses():
             ask("q2")
+
+
+def test_a_report_s_values_are_told_whole() -> None:
+    verdict, answer = field("logic", logic=2), Answer("q1", "note", "so", "a", "b", "known")
+    case = SmallestCase({"x": 1}, 0, {"x": 2}, {"x": 3}, 4, "drawn", "again", {"at": "home"})
+    run = FreeRun(3, 16, 40, {"x": [0.5]}, {"x": 1.5}, "x comes apart")
+    made = Report(
+        "tiny", "some:pair", [verdict], [answer], [case], run, {"an end": 0, "a start": 3},
+        {"drawn": 9}, ["a part"], ["reward: known"], {"when": "now"}, {"seed": 7}, 1.23456,
+    )  # fmt: skip
+    assert made.to_dict() == {
+        "format": 1,
+        "pair": "tiny",
+        "place": "some:pair",
+        "verdict": "different",
+        "differences": [verdict.sentence()],
+        "fields": [{**dataclasses.asdict(verdict), "passed": False}],
+        "smallest": [
+            {
+                "state": {"x": 1},
+                "action": 0,
+                "reference": {"x": 2},
+                "port": {"x": 3},
+                "cases": 4,
+                "source": "drawn",
+                "command": "again",
+                "described": {"at": "home"},
+            }
+        ],
+        "contract": [
+            {
+                "question": "q1",
+                "status": "note",
+                "text": "so",
+                "reference": "a",
+                "port": "b",
+                "reason": "known",
+            }
+        ],
+        "free_run": {
+            "steps": 3,
+            "episodes": 16,
+            "compared": 40,
+            "largest": {"x": [0.5]},
+            "growth": {"x": 1.5},
+            "apart": "x comes apart",
+        },
+        "seen": {"an end": 0, "a start": 3},
+        "missing": ["an end"],
+        "cases": {"drawn": 9},
+        "unchecked": ["a part"],
+        "unused": ["reward: known"],
+        "made": {"when": "now"},
+        "settings": {"seed": 7},
+        "seconds": 1.23,
+    }
+    assert str(made).splitlines() == [
+        "tiny: different",
+        f"  {verdict.sentence()}",
+        "  never seen: an end",
+        "  not checked: a part",
+    ]

@@ -194,13 +194,13 @@ def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
     evidence = []
     for _ in range(3):
         steps = [shown(a=np.full(4, 3), b=np.tile([[0.5, 1.0, 1.0]], (4, 1))) for _ in range(2)]
-        cases: Any = SimpleNamespace(source=np.array(["visited", "visited", "drawn", "visited"]))
+        cases: Any = SimpleNamespace(source=np.array(["visited", "boundary", "drawn", "visited"]))
         evidence.append(Evidence(cases, Arm({}, *steps), None, {}))
     space = {"a": WHOLE, "b": BOX}
     assert _inside(evidence, space, space).status == "same"
     assert _inside(evidence, None, None).status == "not asked"
     obs = getattr(evidence[part].native, side).obs
-    obs["b"][2, 1] = 9.0  # no episode comes to it
+    obs["b"][[1, 2], 1] = 9.0  # no episode comes to them
     assert _inside(evidence, space, space).status == "same"
     obs["b"][3, 1], obs["a"][[0, 3]] = 9.0, 1
     answer = _inside(evidence, space, space)

@@ -262,3 +262,31 @@ def test_whole_numbers_beyond_a_box_are_outside_and_none_where_no_such_is_held(
     away = np.where(made > high, 1, np.where(made < low, -1, 0))
     assert set(np.unique(away)) == sides
     assert (away == away[:, :1]).all()
+
+
+def test_a_port_that_a_refusal_leaves_undone_is_reset_before_it_is_asked_on() -> None:
+    class Undone(Ship):
+        """An action below 0 is refused, and afterwards every step is wrong until it is reset."""
+
+        stays, stuck = True, False
+
+        def reset(self, seed: int) -> Any:
+            self.stuck = False
+            return super().reset(seed)
+
+        def step(self, action: int) -> Any:
+            if action < 0:
+                self.stuck = self.stays
+                raise ValueError("no action")
+            self.speed = self.speed + self.stuck
+            return super().step(action)
+
+    class Done(Undone):
+        stays = False
+
+    for port, reference in ((Undone, Done), (Done, Undone)):
+        answer = asked(pair(objects(port), reference=objects(reference)))
+        assert answer.text == (
+            "with -1 both sides refuse (ValueError: no action, ValueError: no action); with 2 both "
+            "sides do the same in 64 cases"
+        )

@@ -151,3 +151,15 @@ def test_what_is_no_number_is_told_with_how_often_it_is_none() -> None:
     assert told(none, numbers) == f"never a number in 1000 draws on the reference; {whole} on the port"
     still = np.where(numbers < 900, 3.0, np.nan)
     assert told(numbers, still).endswith("no number in 100 of 1000 draws, else always 3 on the port")
+
+
+@pytest.mark.parametrize(("distinct", "found"), [(450, True), (300, True), (550, False)])
+def test_a_port_that_takes_far_fewer_values_is_found_though_they_lie_as_the_reference_s_do(
+    distinct: int, found: bool
+) -> None:
+    many = np.arange(1000.0)
+    few = np.floor(many * distinct / 1000) * 1000 / distinct
+    assert len(np.unique(few)) == distinct
+    words = f"takes {distinct} distinct values in 1000 draws, the reference 1000"
+    assert compare_samples({"x": many}, {"x": few}).differs == ({"x": words} if found else {})
+    assert compare_samples({"x": few}, {"x": many}).differs == {}

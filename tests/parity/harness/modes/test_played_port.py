@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from examples.pairs.cartpole import NAMES
-from parity import Pair, Report, verify
+from parity import Pair, Port, Report, integer, verify
 from parity.harness import cases as make
 from parity.harness.cases import LANES
 from parity.harness.judge import Judge
@@ -100,6 +100,41 @@ def test_a_true_port_that_shows_observations_alone_differs_by_rounding() -> None
     assert report.field("x_dot").verdict == "rounding"
     assert "it shows its state in single precision" in str(report)
     assert "the reference's own sensitivity stands in" in str(report)
+
+
+class Glasses:
+    """Hourglasses that run out one by one, and go on below zero until all are reset."""
+
+    def __init__(self, copies: int) -> None:
+        self.left = np.ones(copies, np.int64)
+
+    def reset(self, seeds: Any) -> Any:
+        self.left = np.asarray(seeds) % 7 + 2
+        return self.left.copy()
+
+    def step(self, actions: Any) -> Any:
+        self.left = self.left - 1
+        over = self.left <= 0
+        return self.left.copy(), over * 1.0, over, over & False, {}
+
+
+def test_where_copies_never_restart_only_steps_within_an_episode_are_cases() -> None:
+    side = Port.batched(
+        make=Glasses,
+        read=lambda glasses: {"left": glasses.left},
+        reset_all=lambda glasses, seeds: glasses.reset(seeds),
+        restarts="never",
+        batch=8,
+    )
+    played = play_port(Pair("glasses", side, side, action=integer(0, 1)), 400, 0)
+    before, done = played.cases.state["left"], played.cases.played
+    assert done is not None
+    assert (len(before) >= 400, before.min(), before.max()) == (True, 1, 8)
+    assert done.state["left"].tolist() == (before - 1).tolist()
+    assert done.ended.tolist() == (before == 1).tolist()
+    episodes = int(done.ended.sum())
+    assert episodes >= 2 * make.LANES  # and more were begun when all had run out
+    assert played.begun is None or not len(played.begun.final)
 
 
 @pytest.mark.costly

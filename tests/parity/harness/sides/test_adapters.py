@@ -211,3 +211,104 @@ def test_what_a_port_changes_in_place_is_its_own() -> None:
 def test_what_is_no_side_is_refused(make: Any, words: str) -> None:
     with pytest.raises((InputError, TypeError), match=words):
         make()
+
+
+class Chancy:
+    """Functions with one state, whose step takes a key; its reward is an array of so many numbers."""
+
+    def __init__(self, rewards: int) -> None:
+        self.rewards = rewards
+
+    def init(self, key: Any) -> Whole:
+        zero, no = jnp.zeros(self.rewards), jnp.asarray(False)
+        return Whole(jnp.zeros(()), jnp.asarray(0, jnp.int32), jnp.zeros(2), zero, no, no)
+
+    def step(self, state: Whole, action: Any, key: Any) -> Whole:
+        level = state.level + jax.random.uniform(key)
+        gain = level * jnp.arange(1, self.rewards + 1)
+        return replace(state, level=level, count=state.count + 1, reward=gain)
+
+
+@pytest.mark.parametrize("rewards", [1, 2])
+def test_a_step_that_takes_a_key_draws_from_its_seed_and_one_reward_in_an_array_is_a_number(
+    rewards: int,
+) -> None:
+    side = Port.state_api(
+        lambda: Chancy(rewards),
+        read=lambda state: {"level": state.level, "count": state.count},
+        write=lambda state, fields: replace(state, **fields),
+    )
+    state = {"level": np.array([1.0, 2.0, 2.0], np.float32), "count": np.array([3, 4, 4], np.int32)}
+    taken = {"action": np.zeros(3, np.int32)}
+    one, two = (side.transition(state, taken, np.array(seeds)) for seeds in ([5, 6, 7], [5, 9, 7]))
+    moved = one.state["level"] - state["level"]
+    assert ((moved > 0) & (moved < 1)).all()
+    assert len(set(moved.tolist())) == 3
+    assert (one.state["level"] == two.state["level"]).tolist() == [True, False, True]
+    assert one.state["count"].tolist() == [4, 5, 5]
+    times = np.arange(1, rewards + 1)
+    expected = one.state["level"] if rewards == 1 else one.state["level"][:, None] * times
+    assert one.outcome["reward"].shape == expected.shape
+    assert np.allclose(one.outcome["reward"], expected)
+    assert not one.outcome["terminated"].any()
+    assert not one.outcome["truncated"].any()
+
+
+@pytest.mark.parametrize("time", ["time", "steps", None])
+def test_the_steps_that_a_limit_has_counted_are_read_and_put_back_as_they_are(time: str | None) -> None:
+    def put(tank: Any, state: dict[str, Any]) -> None:
+        assert set(state) == {"level"}
+        tank.level, tank.count = state["level"].copy(), 0
+
+    side = Reference.gymnasium(
+        lambda: gymnasium.wrappers.TimeLimit(Tank(), 5),
+        lambda tank: {"level": tank.level},
+        put,
+        time=time,
+    )
+    state = {"level": np.zeros((4, 2))}
+    if time is not None:
+        state[time] = np.array([0, 2, 3, 4])
+    taken = {"action.rate": np.zeros((4, 2), np.float32), "action.boost": np.zeros(4, int)}
+    done = side.transition(state, taken, np.arange(4))
+    assert set(done.state) == {"level", *([time] if time else [])}
+    if time is not None:
+        assert done.state[time].tolist() == [1, 3, 4, 5]
+        assert done.outcome["truncated"].tolist() == [False, False, False, True]
+        assert side.reset(np.arange(3)).state[time].tolist() == [0, 0, 0]
+
+
+def test_what_a_gymnax_environment_says_of_its_end_is_terminated_unless_it_tells_of_a_limit() -> None:
+    class Ended:
+        """An environment with gymnax's methods that ends in every second state."""
+
+        default_params = 0
+
+        def reset(self, key: Any, params: Any) -> Any:
+            return jnp.zeros(1), {"n": jnp.asarray(0, jnp.int32)}
+
+        def step_env(self, key: Any, state: Any, action: Any, params: Any) -> Any:
+            new = {"n": state["n"] + 1}
+            return jnp.zeros(1), new, jnp.asarray(0.5), new["n"] % 2 == 0, {}
+
+        step = step_env
+
+        def action_space(self, params: Any) -> Any:
+            return gymnasium.spaces.Discrete(2)
+
+        def observation_space(self, params: Any) -> Any:
+            return gymnasium.spaces.Box(-1.0, 1.0, (1,))
+
+    class Limited(Ended):
+        def is_truncated(self, state: Any, params: Any) -> Any:
+            return state["n"] >= 3
+
+    for kind, cut in ((Ended, [False] * 4), (Limited, [False, False, True, True])):
+        side = Port.gymnax(kind)
+        state = {"n": np.arange(4, dtype=np.int32)}
+        done = side.transition(state, {"action": np.zeros(4, int)}, np.arange(4))
+        assert done.outcome["terminated"].tolist() == [False, True, False, True]
+        assert done.outcome["truncated"].tolist() == cut
+        assert done.restart is not None
+        assert done.restart.obs["final terminated"].tolist() == [False, True, False, True]
+        assert not done.restart.obs["final truncated"].any()

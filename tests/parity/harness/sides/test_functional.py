@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
 from parity import Program
 from parity.harness.sides.functional import FunctionalSide, _chunks
@@ -84,3 +85,44 @@ def test_cases_of_several_batches_come_to_what_the_rules_say(count: int) -> None
     shown = side.reset(np.arange(count))
     assert np.array_equal(shown.state["height"][:1], side.reset(np.arange(1)).state["height"])
     assert len(np.unique(shown.state["height"])) == count
+
+
+def test_a_restart_shows_what_begins_and_beside_it_what_ended() -> None:
+    side = FunctionalSide(program, batch=4)
+    state = {"height": np.array([0.01, 1.0, 1.0]), "speed": np.zeros(3), "steps": np.array([3, 19, 3])}
+    seeds, action = np.array([4, 5, 6]), {"action": np.zeros(3, int)}
+    done = side.transition(state, action, seeds)
+    assert done.ended.tolist() == [True, True, False]
+    assert done.restart is not None
+    begun = side.reset(seeds)
+    for name, value in {**begun.state, **begun.obs}.items():
+        shown = {**done.restart.state, **done.restart.obs}[name]
+        assert np.array_equal(shown[:2], value[:2]), name
+        assert np.array_equal(shown[2:], done.fields[name][2:]), name
+        if name in begun.obs:
+            assert np.array_equal(done.restart.obs[f"final {name}"], done.obs[name])
+    names = {*begun.obs, *(f"final {name}" for name in (*begun.obs, *done.outcome))}
+    assert set(done.restart.obs) == names
+
+
+def test_actions_with_a_fraction_are_handed_over_as_precise_as_the_step_is() -> None:
+    def pushed() -> Program:
+        plain = program()
+
+        def step(key: Any, state: Any, action: Any) -> Any:
+            out = plain.step(key, state, jnp.int32(0))
+            return out[0], out[1]._replace(speed=action), *out[2:]
+
+        return plain._replace(step=step, auto_step=None, action_space=Box(-1.0, 1.0, (), np.float32))
+
+    side = FunctionalSide(pushed, batch=4)
+    state = {"height": np.ones(2), "speed": np.zeros(2), "steps": np.zeros(2, int)}
+    given = np.array([1 / 3, 0.1])
+    for double, expected in ((True, given), (False, given.astype(np.float32))):
+        done = side.transition(state, {"action": given}, np.arange(2), double)
+        assert done.state["speed"].dtype == expected.dtype
+        assert done.state["speed"].tolist() == expected.tolist()
+        lanes: Any = side.lanes(np.arange(2), state, double)
+        assert (
+            lanes.advance({"action": given}, np.arange(2)).state["speed"].tolist() == expected.tolist()
+        )

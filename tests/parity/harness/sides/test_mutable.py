@@ -163,3 +163,21 @@ def test_what_was_shown_stays_as_it_was_while_an_object_goes_on() -> None:
         assert steps.outcome["terminated"].tolist() == [False, False, True, True, True, True]
         assert steps.outcome["truncated"].tolist() == [False, False, False, True, True, True]
     assert np.array_equal(lanes.start.state["levels"], state["levels"])
+
+
+@pytest.mark.parametrize("ends", ["terminated", "truncated"])
+def test_what_is_remembered_of_an_end_of_either_kind_is_cleared(ends: str) -> None:
+    side = tiny.side(make=Sticky, write=lambda one, state: vars(one).update(state))
+    state = state_of(12)
+    state["count"][:] = 0
+    rows = [2, 3, 11]  # one after another, and the last before the next call
+    if ends == "terminated":
+        state["count"][rows] = tiny.LIMIT - 1
+    else:
+        state["levels"][rows, 1] = 8.0
+    actions = {"action": np.ones(12, int)}
+    for _ in range(2):
+        done = side.transition(state, actions, np.arange(12))
+        assert np.flatnonzero(done.outcome[ends]).tolist() == rows
+        assert done.ended.sum() == 3
+        assert np.array_equal(done.state["levels"], state["levels"] * 2.5)

@@ -73,3 +73,22 @@ def test_both_names_are_known_and_nothing_is_none() -> None:
     assert final_in({"final_obs": 1, "final_observation": 2}) == 1
     assert final_in({"final_obs": None, "final_observation": 2}) == 2
     assert final_in({"final": 1}) is None
+
+
+def test_final_observations_of_other_parts_are_none_and_of_another_precision_are_the_sides_own() -> (
+    None
+):
+    obs = {"obs.a": np.arange(4.0, dtype=np.float32), "obs.b": np.arange(8).reshape(4, 2)}
+    last = {"a": obs["obs.a"] + 0.1, "b": obs["obs.b"] + 10}
+    made = final_rows(obs, ENDED, {"a": last["a"].astype(np.float64), "b": last["b"]})
+    assert made is not None
+    assert {name: value.dtype for name, value in made.items()} == {n: v.dtype for n, v in obs.items()}
+    assert made["obs.b"].tolist() == last["b"].tolist()
+    rows = [{"a": last["a"][row], "b": last["b"][row]} for row in range(4)]
+    whole = final_rows(obs, ENDED, objects(None, rows[1], None, rows[3]))
+    assert whole is not None
+    assert whole["obs.b"][ENDED].tolist() == last["b"][ENDED].tolist()
+    for parts in ({"a": last["a"]}, {"b": last["b"]}, {**last, "c": last["a"]}):
+        assert final_rows(obs, ENDED, parts) is None
+        few = objects(*({name: value[row] for name, value in parts.items()} for row in range(4)))
+        assert final_rows(obs, ENDED, few) is None
