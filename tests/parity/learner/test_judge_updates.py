@@ -305,6 +305,17 @@ def test_a_run_reaches_to_where_it_drew_something_else() -> None:
             assert reach_of(recorded, drawn) == Reach(number, STEPS, False)
 
 
+def test_an_episode_that_only_one_side_begins_is_a_fault_and_no_other_draw() -> None:
+    """Only where both begin one can they begin at different bars; the rest is compared, and found."""
+    for row, env in product(range(2 * STEPS + 1), range(ENVS)):
+        for bar in (-1, 10_000):
+            recorded, drawn = draws(), draws()
+            drawn.starts[row, env] = bar
+            both = recorded.starts[row, env] >= 0 and bar >= 0
+            assert (reach_of(recorded, drawn) == Reach(2, 0, True)) == (not both)
+            assert reach_of(drawn, recorded) == reach_of(recorded, drawn)
+
+
 @pytest.mark.parametrize("more", [True, False])
 def test_another_number_of_updates_is_an_error(case: LearnerCase, more: bool) -> None:
     theirs, ours = updates(), updates()
