@@ -73,6 +73,25 @@ def test_a_port_that_is_taken_is_refused() -> None:
             raise InputError(str(error).replace(str(taken.getsockname()[1]), "PORT")) from None
 
 
+def test_it_says_where_it_is_and_what_it_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def served(service: AdviceService) -> None:
+        service.counts.update(asked=1234, advice=7)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(AdviceService, "serve_forever", served)
+    port = free_port()
+    with pytest.raises(SystemExit):
+        serve.main(["--port", str(port)], standalone_mode=False)
+    assert capsys.readouterr().out.splitlines() == [
+        f"rules advise at http://127.0.0.1:{port}/ask; stop with Ctrl-C",
+        "1,234 questions, 7 with advice",
+    ]
+    with socket.socket() as free:  # and gives its port back
+        free.bind(("127.0.0.1", port))
+
+
 @pytest.mark.costly
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_tells_its_counts(number: int, code: int, tmp_path: Path) -> None:
