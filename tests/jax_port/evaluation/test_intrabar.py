@@ -293,3 +293,13 @@ def test_differences_are_of_cents_and_of_whole_counts() -> None:
     assert _less(0.1 + 0.2, 0.3) == 0.0
     assert _less(7, 9) == -2
     assert isinstance(_less(7, 9), int)
+
+
+def test_of_the_episodes_that_differ_the_daily_ones_come_first() -> None:
+    """In their order otherwise, and none that does not differ."""
+    table = pd.DataFrame({"episode": range(6)})
+    table["daily"] = [False, True, False, True, False, True]
+    table["differs"] = [True, False, True, True, True, True]
+    found = differing(table)
+    assert found["episode"].tolist() == [3, 5, 0, 2, 4]
+    assert found.index.tolist() == [0, 1, 2, 3, 4]

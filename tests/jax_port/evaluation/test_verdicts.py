@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from jax_port.evaluation.verdicts import MOST_SHOWN, episode_rows, verdict_rows
+from jax_port.evaluation.verdicts import (
+    MOST_SHOWN,
+    coverage,
+    episode_rows,
+    verdict_pill,
+    verdict_rows,
+)
 
 NAMES = (
     "pnl",
@@ -64,3 +70,23 @@ def test_each_number_has_its_row_its_unit_and_its_sign(better: int) -> None:
             "second": f"{before}{second[name]:,}{after}",
             "difference": apart,
         }
+
+
+@pytest.mark.parametrize(
+    ("starts", "daily", "days", "told"),
+    [
+        (0, 0, 3, ("good", "every second: the same verdict on every episode")),
+        (1, 0, 3, ("warn", "every second: another verdict on 0 of 3 days, 1 of 9,000 starts")),
+        (1_200, 1, 1, ("warn", "every second: another verdict on 1 of 1 day, 1,200 of 9,000 starts")),
+    ],
+)
+def test_the_pill_counts_days_and_starts(starts: int, daily: int, days: int, told: Any) -> None:
+    performance = {"starts": {"episodes": 9_000}, "account": {"days": days}}
+    seconds = {"differ": {"starts": starts, "daily": daily}}
+    assert verdict_pill({"seconds": seconds, "performance": performance}) == told
+
+
+def test_minutes_without_seconds_are_told() -> None:
+    traded = "minutes that could be traded"
+    assert coverage({"minutes": 1_234, "minutes_without": 0}) == f"all 1,234 {traded} have seconds"
+    assert coverage({"minutes": 1_234, "minutes_without": 5}) == f"5 of 1,234 {traded} have none"

@@ -168,3 +168,20 @@ def test_gaps_are_the_minutes_that_are_not_there(seed: int) -> None:
     longest = sorted(runs, key=lambda run: (-run[0], -run[1]))[:5]
     found = [(gap.regular_minutes, gap.minutes, gap.start) for gap in facts.largest_gaps]
     assert found == longest
+
+
+def test_the_first_row_of_a_file_need_not_be_the_earliest(frame: pd.DataFrame) -> None:
+    contract = get_contract("ES")
+    facts = measure(Rows(frame[::-1], contract, "bars.csv"), "bars.csv")
+    ends = [new_york(frame.index[at]).isoformat(sep=" ") for at in (0, -1)]
+    assert [facts.first, facts.last] == ends
+
+
+def test_a_row_with_a_price_missing_is_not_told_to_have_too_few_trades(frame: pd.DataFrame) -> None:
+    for row in (5, 7):
+        for name, value in {"open": 6000.0, "high": 6001.0, "low": 5999.0, "volume": 1.0}.items():
+            put(frame, row, name, value)
+        put(frame, row, "close", 6000.0 if row == 5 else np.nan)
+    rows = Rows(frame, get_contract("ES"), "bars.csv")
+    assert np.flatnonzero(rows.few).tolist() == [5]
+    assert measure(rows, "bars.csv").too_few_trades == 1

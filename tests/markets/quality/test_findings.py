@@ -8,7 +8,7 @@ import pytest
 
 from markets import get_contract
 from markets.quality.facts import Rows, measure
-from markets.quality.findings import problems, scale_problems, warnings
+from markets.quality.findings import _some, problems, scale_problems, warnings
 
 ES = get_contract("ES")
 
@@ -105,3 +105,55 @@ def test_off_the_grid_is_a_problem_beyond_a_thousandth_of_the_prices(
     assert ["off_grid" in part for part in report] == [bad, bool(off) and not bad]
     if off:
         assert report[not bad]["off_grid"][0] == off
+
+
+@pytest.mark.parametrize(("off", "bad"), [(5, False), (6, True)])
+def test_a_thousandth_itself_is_snapped(make_frame, off: int, bad: bool) -> None:
+    frame = make_frame(days=3)[:1250]
+    frame.iloc[100 : 100 + off, 1] += 0.1
+    assert ("off_grid" in found(frame, bad=True)) == bad
+
+
+def test_seconds_are_no_bars_of_another_length(make_frame) -> None:
+    index = pd.date_range("2025-01-06 14:30", periods=450, freq="s", tz="UTC")
+    seconds = make_frame(days=1).set_axis(index)
+    assert found(seconds, bad=True) == {}
+    assert found(seconds, bad=False)["second_bars"][0] == 450
+    told = found(seconds[::7], bad=True)["bar_length"]
+    assert told[0] == 63  # of 65, all but those of 09:30:00 and 09:37:00
+    assert "63 of 65 bars do not begin on a whole minute (first 2025-01-06 09:30:07-05:00)" in told[1]
+
+
+@pytest.mark.parametrize(("rows", "short"), [(510, True), (511, False)])
+def test_one_episode_needs_its_warm_up_its_window_and_a_bar_more(
+    make_frame, rows: int, short: bool
+) -> None:
+    told = found(make_frame(days=3)[:rows], bad=False)
+    assert ("too_short" in told) == short
+    if short:
+        assert told["too_short"][0] == 510
+        assert "510 bars in the regular session; one episode needs 511" in told["too_short"][1]
+
+
+def test_a_price_of_zero_is_no_volume_of_quotes(make_frame) -> None:
+    frame = make_frame(days=1)
+    frame.iloc[9, :4] = 0.0
+    assert found(frame, bad=True)["non_positive"][1].endswith("; remove the rows")
+    frame = make_frame(days=1).assign(volume=-1.0)
+    assert "Interactive Brokers" in found(frame, bad=True)["non_positive"][1]
+
+
+def test_days_that_are_all_short_speak_of_the_zone_and_one_of_itself(make_frame) -> None:
+    frame = make_frame(days=3)
+    every = frame[np.arange(1350) % 450 < 100]
+    words = "check the time zone and what was exported: no day has a whole regular session"
+    assert found(every, bad=False)["short_days"][1].endswith(words)
+    one = frame[(np.arange(1350) < 900) | (np.arange(1350) % 450 < 100)]
+    count, told = found(one, bad=False)["short_days"]
+    assert count == 1
+    assert told.endswith("(2025-01-08); drop these days, or fill them from another source")
+
+
+def test_up_to_three_days_are_listed() -> None:
+    assert [_some("abcd"[:count]) for count in (1, 2, 3)] == ["a", "a, b", "a, b, c"]
+    assert _some("abcd") == "the first a, the last d"

@@ -160,3 +160,15 @@ def test_each_row_has_its_own_power_of_ten():
             one = np.tile(good, (3, 1))
             one[1, column] *= 10.0**power
             assert checks.wrong_scale(one).tolist() == [0, power, 0]
+
+
+@pytest.mark.parametrize("bars", [450, 449, 431, 430, 429])
+def test_a_full_day_lacks_the_minutes_at_its_edge(bars: int) -> None:
+    """Of three days, the last of so many bars: full from 430 on, and marked where it ends early."""
+    day = np.arange(450) * MINUTE + pd.Timestamp("2025-01-06 09:30", tz="America/New_York").value
+    ns = np.concatenate([day, day + 1440 * MINUTE, (day + 2 * 1440 * MINUTE)[:bars]])
+    marked = checks.with_usual_edges(ns, 430)
+    early = bars in (449, 431, 430)
+    assert len(marked) - len(ns) == early
+    if early:
+        assert marked[-1] == day[-1] + (2 * 1440 + 1) * MINUTE

@@ -75,4 +75,10 @@ def test_friday_evenings_beside_sunday_evenings_are_no_trading_dates() -> None:
     without_sunday = both[
         pd.DatetimeIndex(both, tz="UTC").tz_convert("America/New_York").day_of_week != 6
     ]
-    assert trading_dates(without_sunday) is not None
+    found = trading_dates(without_sunday)
+    assert found is not None
+    hours = pd.DatetimeIndex(without_sunday, tz="UTC").tz_convert("America/New_York")
+    assert found.bars == (hours.hour == 18).sum()  # of all evenings
+    friday = ((hours.hour == 18) & (hours.day_of_week == 4)).sum()
+    assert friday < found.bars
+    assert found.message.startswith(f"{friday:,} bars lie at 18:00 to 18:59 New York time on Fridays")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 
 from markets import Bars
-from markets.quality.contents.expiries import in_roll_weeks
+from markets.file_facts import FileFacts
+from markets.quality.contents.expiries import in_roll_weeks, mixed_expiries, roll_warnings
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.markets.quality.contents.made_contents import made
 from tests.sentences import refuses
 
 PRICES = ["open", "high", "low", "close"]
@@ -157,3 +160,28 @@ def test_two_rows_a_minute_of_two_expiries_are_called_so(regular: Bars, tmp_path
     regular.frame.iloc[::-1].to_csv(path)
     with refuses():
         read_bars(path, "ES")
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [(52.25, "+52.25"), (-30.0, "-30"), (3.25, "+3.25"), (-3.25, "-3.25"), (2.75, None)],
+)
+def test_a_roll_that_the_file_names_is_told_up_and_down(points: float, told: str | None) -> None:
+    """From a twentieth of a percent on: of 6,000 points three."""
+    bars = made(np.full(40, 20.0), close=np.full(40, 6000.0))
+    later = points * (np.arange(40) >= 25)
+    moved = {name: getattr(bars, name) + later for name in PRICES}
+    file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=1, turn_ns=(int(bars.ns[25]),))
+    found = list(roll_warnings(replace(bars, **moved, file=file)))
+    assert [one.count for one in found] == [1] * (told is not None)
+    if told is not None:
+        words = "on 2025-01-06, where the file goes over to another contract, the price jumps by"
+        assert found[0].message.startswith(f"{words} {told} points from one bar to the next, as")
+
+
+@pytest.mark.parametrize(("turns", "mixed"), [(1, False), (2, True), (3, True)])
+def test_symbols_that_come_again_are_mixed(turns: int, mixed: bool) -> None:
+    """Two of them change once where one follows the other."""
+    file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=turns)
+    found = list(mixed_expiries(replace(made(np.full(40, 20.0)), file=file)))
+    assert [one.count for one in found] == [turns] * mixed

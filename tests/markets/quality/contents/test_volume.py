@@ -17,6 +17,7 @@ from markets.quality.contents.volume import FEWEST, volume_problems, volume_warn
 from markets.quality.door import _contents
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
+from tests.markets.quality.contents.made_contents import made
 from tests.sentences import refuses
 
 Column = Callable[[pd.Series], object]
@@ -100,3 +101,21 @@ def test_a_habit_is_told_from_a_hundred_bars_on(bars: Bars) -> None:
     assert told(FEWEST, 0.0) == ["no_volume"]
     for volume in (2.5, 60_000.0, 0.0):
         assert told(FEWEST - 1, volume) == []
+
+
+@pytest.mark.parametrize(
+    ("volume", "problem", "warning"),
+    [
+        (50_000.0, None, "volume_is_constant"),
+        (50_001.0, "volume_too_large", "volume_is_constant"),
+        (10.0, None, "volume_is_constant"),
+        (9.0, None, None),
+    ],
+)
+def test_where_a_volume_is_too_large_and_where_one_is_made_up(
+    volume: float, problem: str | None, warning: str | None
+) -> None:
+    contents = made(np.full(FEWEST, volume))
+    assert [one.kind for one in volume_problems(contents)] == [problem] * (problem is not None)
+    assert [one.kind for one in volume_warnings(contents)] == [warning] * (warning is not None)
+    assert not list(volume_problems(made(np.full(FEWEST - 1, 50_001.0))))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import datetime
 import logging
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from markets.file_facts import FileFacts
+from markets.quality.contents.warnings import A_DAY, content_warnings
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from tests.markets.quality.contents.made_contents import MINUTE, made
 
 
 def test_bars_in_the_future_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -49,3 +55,27 @@ def test_symbols_that_are_no_name_of_the_contract_are_told_of(
     words = f"its column of symbols says {symbol}, which is not known as a name of ES"
     assert (words in caplog.text) == told
     assert ("not known" in caplog.text) == told
+
+
+@pytest.mark.parametrize(
+    ("symbols", "told"),
+    [(("SPY", "ESM5"), False), (("SPY", "QQQ"), True), (("202506", "SPY"), True), (("7", "8"), False)],
+)
+def test_one_symbol_that_is_known_is_enough(symbols: tuple[str, ...], told: bool) -> None:
+    bars = replace(made(np.arange(50) % 9 + 20.0), file=FileFacts("wall", contracts=symbols))
+    kinds = [one.kind for one in content_warnings(bars)]
+    assert ("unknown_symbol" in kinds) == told
+
+
+@pytest.mark.parametrize("late", [0, 1, 7])
+def test_the_bars_that_lie_in_the_future_are_counted(late: int) -> None:
+    """A machine's clock may be a day slow."""
+    bars = made(np.arange(50) % 9 + 20.0)
+    now = time.time_ns() + A_DAY
+    after = np.arange(50) >= 50 - late
+    ns = now + np.where(after, 3_000 + np.arange(50), np.arange(50) - 9_000) * MINUTE
+    found = {one.kind: one for one in content_warnings(replace(bars, ns=ns))}
+    assert ("future" in found) == bool(late)
+    if late:
+        assert found["future"].count == late
+        assert found["future"].message.startswith(f"{late} of 50 bars lie in the future (the last on ")
