@@ -54,10 +54,19 @@ def missing_policies(plan: Plan, folder: Path, updates: int) -> list[int] | None
     Raises:
         InputError: ``finished.json`` is damaged.
     """
-    path = folder / FINISHED
-    if not path.exists() or read_json(path, _Finished, FINISHED_FILE).updates != updates:
+    if updates_at_end(folder) != updates:
         return None
     return [number for number in range(len(plan.agents)) if not policy_file(folder, number).is_file()]
+
+
+def updates_at_end(folder: Path) -> int | None:
+    """Return after how many updates a run ended; None where it is not finished.
+
+    Raises:
+        InputError: ``finished.json`` is damaged.
+    """
+    path = folder / FINISHED
+    return read_json(path, _Finished, FINISHED_FILE).updates if path.exists() else None
 
 
 def refuse_ended(folder: Path) -> None:

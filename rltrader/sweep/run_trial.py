@@ -13,7 +13,6 @@ from optuna.trial import Trial
 from rich.console import Console
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact, Count, Struct, read_json
 from foundation.lock import folder_lock
 from foundation.signals import stop_on_signal
 from jax_port.evaluation.validation import Score, Split, Validation
@@ -21,7 +20,7 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER as CHECKPOINTS
 from jax_port.runs.plan import Plan, read_plan
-from jax_port.runs.policies import FINISHED, refuse_ended
+from jax_port.runs.policies import missing_policies, refuse_ended, updates_at_end
 from jax_port.runs.run_file import RUN, shown_proof
 from jax_port.runs.runner import Programs
 from rltrader.options.bars import BarOptions
@@ -29,12 +28,6 @@ from rltrader.options.run_toml import texts_of
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.sweep.attempts import ORIGIN, Lease
 from rltrader.train import answering, progress
-
-FINISHED_FILE = Artifact("account of a finished run", "remove the trial's folder")
-
-
-class _Finished(Struct):
-    updates: Count
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
     with Lease(trial, lease) as held:
         folder, plan, begun = _place(task, trial, task.plan(trial.params))
         judge = Judge(task, trial, plan.settings.num_updates)
-        ended = _updates_at_end(folder) if begun else None
+        ended = _updates_at_end(folder, plan) if begun else None
         if ended is None:
             _train(task, plan, folder, begun, judge, held, console)
         else:
@@ -177,10 +170,11 @@ def _train(
         raise Stopped(stopped.exit_code)
 
 
-def _updates_at_end(folder: Path) -> int | None:
-    """Return after how many updates a trial's training ended; None where it has not."""
-    file = folder / FINISHED
-    return read_json(file, _Finished, FINISHED_FILE).updates if file.exists() else None
+def _updates_at_end(folder: Path, plan: Plan) -> int | None:
+    """Return after how many updates a trial's training ended; None where it has not, or where a policy
+    of it is gone."""
+    ended = updates_at_end(folder)
+    return ended if ended is not None and missing_policies(plan, folder, ended) == [] else None
 
 
 def _place(task: Task, trial: Trial, plan: Plan) -> tuple[Path, Plan, bool]:
@@ -192,7 +186,8 @@ def _place(task: Task, trial: Trial, plan: Plan) -> tuple[Path, Plan, bool]:
             if not (folder / RUN).exists():
                 return folder, plan, False
             before = read_plan(folder)
-            refuse_ended(folder)
+            if _updates_at_end(folder, before) is None:
+                refuse_ended(folder)
     except InputError:  # held by a worker that only seems dead, damaged, or ended without a checkpoint
         return task.folder / "trials" / f"{origin:04d}-{trial.number:04d}", plan, False
     if replace(before, certificate=plan.certificate) != plan:

@@ -35,10 +35,11 @@ REPORT: dict[str, Any] = {
     "compared": {"bars": 1234, "decisions": 1000, "fills": 7},
     "largest": {"feature": 1.5e-7, "logits": 2.5e-6},
     "fills": {"differ": 2, "largest_ticks": 0.5},
-    "log": {"last_line_cut_off": False},
+    "log": {"last_line_cut_off": False, "fusion": None},
     "modes": {"historical": {"bars": 1200, "decisions": 900}, "realtime": {"bars": 34}},
     "live_fills": [],
     "fill_costs": None,
+    "given_up": {},
 }
 COMPARED = (
     "compared: 1,234 bars, 1,000 decisions, 7 fills; largest distances: feature 1.5e-07, logit 2.5e-06"
@@ -54,11 +55,22 @@ def said(capsys: pytest.CaptureFixture[str], **more: Any) -> list[str]:
 
 def test_what_agrees_is_said_with_all_that_was_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys) == [COMPARED, *MODES, "live and offline agree"]
-    without = said(capsys, largest={"feature": 0.0}, log={"last_line_cut_off": True}, modes={})
+    without = said(
+        capsys, largest={"feature": 0.0}, log={"last_line_cut_off": True, "fusion": None}, modes={}
+    )
     assert without == [
         "the log's last line was cut off and is left out, as after a crash",
         COMPARED.replace("1.5e-07", "0").replace("2.5e-06", "0"),
         "live and offline agree",
+    ]
+
+
+def test_what_decisions_are_fused_with_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    log = {"last_line_cut_off": False, "fusion": {"rule": "gated"}, "decisions": 1000, "with_advice": 7}
+    assert said(capsys, log=log)[:2] == [
+        COMPARED,
+        "decisions are fused with advice (rule gated): 7 decisions had an answer of the service, "
+        "993 had none",
     ]
 
 

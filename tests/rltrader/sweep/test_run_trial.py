@@ -222,7 +222,7 @@ def test_a_trial_that_ended_and_whose_checkpoints_are_gone_is_trained_beside_it(
     left = tmp_path / "trials" / "0002"
     runs.start(replace(task.plan({"learning_rate": 0.125}), certificate=UNGATED), left)
     (left / "checkpoints").mkdir()
-    (left / "finished.json").write_text('{"updates": 1, "policies": 1}')
+    (left / "finished.json").write_text('{"updates": 1, "policies": 1}')  # whose policy is gone
     _, name, more = begun(task, 6, PROOFS, origin=2)
     assert (name, more["begin"]) == ("0002-0006", True)
     (left / "checkpoints" / "1.safetensors").touch()
