@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 
 from foundation.errors import InputError, run_command
-from foundation.files import file_digest, json_digest, write_json
+from foundation.files import write_json
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_lines import adding_lines
 from foundation.progress import EACH_TASK, progress_bar
@@ -27,14 +27,12 @@ from parity.export_chain.csharp import SOURCES, checker_sources, host_sources, m
 from parity.mutants.csharp.operators import changes_of_csharp
 from parity.mutants.sampled.judges import make_tree, run_tests
 from parity.mutants.sampled.summary import TESTS
-from parity.mutation.by_seed import Ledger
-from parity.mutation.lines import LINE, LINES, key_of
+from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
 from parity.mutation.sample import rounds
 from parity.mutation.score import SURVIVED, score_of
 
 OUT = Path("reports/mutation_csharp")
-OTHERS = "other C# sources, other bundles, another seed or other interleavings"
 GOLDEN, INTERLEAVINGS = "golden numbers", "interleavings"
 """Who may kill a mutant."""
 CSHARP_TESTS = (
@@ -68,8 +66,7 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
         if not (bundle / "golden.json").is_file():
             raise InputError(f"{bundle}: no golden.json; give folders that `rltrader export` made")
     out.mkdir(parents=True, exist_ok=True)
-    run = digest_of(bundles, seed, scenarios)
-    lines = Ledger(out / LINES, LINE, run, OTHERS).lines()
+    lines = read_lines(out / LINES)
     known = {key_of(line) for line in lines}
     console = Console()
     with (
@@ -87,23 +84,13 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
             outcome = judge.judge(change)
             if outcome is None:  # it does not compile
                 continue
-            lines.append({"run": run, **asdict(change), "outcome": outcome, "by": outcome})
+            lines.append({**asdict(change), "outcome": outcome, "by": outcome})
             add(lines[-1])
             bar.update(task, advance=1, done=f"{change.file}:{change.line} {outcome}")
     score = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS, TESTS))
     survivors = [line for line in lines if line["outcome"] == SURVIVED]
     write_json(out / "score.json", {"seed": seed, "count": count, "all": score, "survivors": survivors})
     console.print(score)
-
-
-def digest_of(bundles: Sequence[Path], seed: int, scenarios: int) -> str:
-    """Return what a line is about: the C# sources, the bundles' golden numbers, the interleavings."""
-    sources = {
-        path.relative_to(SOURCES).as_posix(): file_digest(path)
-        for path in (*checker_sources(), *host_sources())
-    }
-    golden = [file_digest(bundle / "golden.json") for bundle in bundles]
-    return json_digest([sources, golden, seed, scenarios])
 
 
 def drawn(seed: int) -> Iterator[Change]:

@@ -57,17 +57,3 @@ def test_a_sample_is_seeded_and_spread_over_the_files() -> None:
 def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path)])
     check_error(result.exception)
-
-
-def test_a_run_goes_on_with_the_same_bundles_seed_and_interleavings_alone(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    for folder in (one, other):
-        folder.mkdir()
-        (folder / "golden.json").write_text(folder.name)
-    asked = [([one], 0, 9), ([other], 0, 9), ([one, other], 0, 9), ([one], 1, 9), ([one], 0, 10)]
-    made = [csharp_run.digest_of(*given) for given in asked]
-    assert len(set(made)) == len(made)
-    assert csharp_run.digest_of([one], 0, 9) == made[0]
-    (tmp_path / "mutants.jsonl").write_text('{"run": "another"}\n')
-    result = CliRunner().invoke(command, [str(one), "--out", str(tmp_path)])
-    check_error(result.exception)
