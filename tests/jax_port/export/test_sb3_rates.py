@@ -63,6 +63,15 @@ def test_each_layer_is_in_the_group_of_its_factor() -> None:
     assert found == wanted
 
 
+def test_gradients_of_before_count_for_nothing_any_more() -> None:
+    """One left in a layer that is frozen now would count in the norm that gradients are cut to."""
+    model: Any = _model()
+    for weight in model.policy.parameters():
+        weight.grad = torch.ones_like(weight)
+    give_layer_rates(model, RATES)
+    assert [name for name, weight in model.policy.named_parameters() if weight.grad is not None] == []
+
+
 def test_a_step_is_as_long_as_a_layers_factor_says() -> None:
     """The first of Adam's steps is the rate itself, whatever the gradient."""
     model: Any = give_layer_rates(_model(), RATES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import POLICY
 from jax_port.export.checks.rounding import layer_rounding, probability_limit, rounding_of
 from jax_port.export.stages import in_float32, in_float64
-from jax_port.ppo.policy import load_policy
+from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import NetworkSpec
+from markets import EnvConfig
 from parity.export_chain.observations import of_episodes
 from tests.jax_port.export.made_bundle import bars, config_of, raw_bundle
 from tests.jax_port.made_policy import make_policy
@@ -53,3 +56,48 @@ def test_what_rounding_explains_grows_with_the_logits_and_not_beyond() -> None:
     assert 1e-4 < limit[1].max() < 1e-3
     assert probability_limit(chances, logits, np.full(2, np.inf)).max() <= 1.0 + 1e-6
     assert limit[1, 2] == 1e-6
+    # Both networks round, hence twice; and a logit less its row's log-sum moves by twice as much.
+    for row, r in ((0, 1e-6), (1, 3e-5)):
+        apart = 2 * r + 16 * 2.0**-24 * (1.0, 200.0)[row]
+        told = probability_limit(chances, logits, np.full(2, r))[row]
+        wanted = [p * math.expm1(2 * apart) + 1e-6 for p in chances[row].tolist()]
+        assert told.tolist() == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_bounds_are_the_formula_number_by_number(activation: str) -> None:
+    """Of two layers of each MLP, whose errors come from sums, biases and activations alike."""
+    rng = np.random.default_rng(2)
+    spec = NetworkSpec((3,), (2,), activation)
+    sizes = {"policy_0": (4, 3), "action_head": (3, 3), "value_0": (4, 2), "value_head": (2, 1)}
+    layers = {
+        name: {"kernel": rng.normal(size=size), "bias": 5 * rng.normal(size=size[1])}
+        for name, size in sizes.items()
+    }
+    policy = Policy(spec, {"params": layers}, None, EnvConfig.phase1())
+    seen = 10 * rng.normal(size=(2, 4))
+    unit = 8 * 2.0**-24
+    found = layer_rounding(policy, seen, "float32")
+    assert set(found) == set(sizes)
+    for names in (("policy_0", "action_head"), ("value_0", "value_head")):
+        for row in range(2):
+            x, error = [float(v) for v in seen[row]], [0.0] * 4
+            for name in names:
+                kernel, bias = layers[name]["kernel"], layers[name]["bias"]
+                made, off = [], []
+                for n in range(len(bias)):
+                    column = [float(kernel[i, n]) for i in range(len(x))]
+                    made.append(sum(a * w for a, w in zip(x, column, strict=True)) + bias[n])
+                    terms = sum(abs(a * w) for a, w in zip(x, column, strict=True)) + abs(bias[n])
+                    carried = sum((e * w) ** 2 for e, w in zip(error, column, strict=True)) ** 0.5
+                    off.append(carried + unit * terms)
+                assert found[name][row] == pytest.approx(max(off), rel=1e-9)
+                if activation == "tanh":
+                    x = [math.tanh(y) for y in made]
+                    slope = [
+                        1 - math.tanh(max(abs(y) - e, 0)) ** 2 for y, e in zip(made, off, strict=True)
+                    ]
+                else:
+                    x = [max(y, 0.0) for y in made]
+                    slope = [float(y + e > 0) for y, e in zip(made, off, strict=True)]
+                error = [s * e + unit * abs(v) for s, e, v in zip(slope, off, x, strict=True)]
