@@ -73,3 +73,7 @@ def test_the_normaliser_leaves_the_prior_as_it_is(env: TradingEnvPhase2) -> None
     assert all((shift[bar] == told).all() for bar, told in seen)
     assert any(told.any() for _, told in seen)
     assert np.abs(obs[0, :-3]).max() <= 10
+    raw, moments = made.get_original_obs(), made.obs_rms  # of all, of which the prior's are not used
+    apart = (raw - moments.mean) / np.sqrt(moments.var + 1e-8)
+    np.testing.assert_allclose(obs[0, :-3], np.clip(apart[0, :-3], -10, 10), rtol=1e-5, atol=1e-6)
+    assert np.abs(obs[0, :-3]).max() > 0.1
