@@ -14,14 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from foundation.errors import InputError, run_command
-from foundation.files import write_json
-from foundation.import_closure import PACKAGES_ROOT
-from foundation.json_lines import adding_lines
+from foundation.files import file_digest, json_digest, write_json
+from foundation.import_closure import PACKAGES_ROOT, digests
+from foundation.json_lines import adding_lines, require_same
 from foundation.progress import EACH_TASK, progress_bar
 from parity.export_chain.csharp import SOURCES, checker_sources, host_sources, missing
 from parity.mutants.csharp.operators import changes_of_csharp
@@ -33,6 +34,8 @@ from parity.mutation.sample import rounds
 from parity.mutation.score import SURVIVED, score_of
 
 OUT = Path("reports/mutation_csharp")
+ASKED = "asked.json"
+"""What the mutants of a folder were judged with."""
 GOLDEN, INTERLEAVINGS = "golden numbers", "interleavings"
 """Who may kill a mutant."""
 CSHARP_TESTS = (
@@ -58,7 +61,8 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
     """Try a seeded sample of changes of the C# sources; write mutants.jsonl and score.json.
 
     BUNDLES are folders that ``rltrader export`` made, one of each phase at best. Exit code 0 whatever
-    survives, 2 for bad input. A run that was cut off goes on where it was.
+    survives, 2 for bad input. A run that was cut off goes on where it was, with the same seed, sources
+    and bundles.
     """
     if (lacking := missing()) is not None:
         raise InputError(f"the C# side is {lacking}")
@@ -67,6 +71,7 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
             raise InputError(f"{bundle}: no golden.json; give folders that `rltrader export` made")
     out.mkdir(parents=True, exist_ok=True)
     lines = read_lines(out / LINES)
+    require_same(out / ASKED, asked_of(bundles, seed, scenarios), bool(lines))
     known = {key_of(line) for line in lines}
     console = Console()
     with (
@@ -91,6 +96,22 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
     survivors = [line for line in lines if line["outcome"] == SURVIVED]
     write_json(out / "score.json", {"seed": seed, "count": count, "all": score, "survivors": survivors})
     console.print(score)
+
+
+def asked_of(bundles: Sequence[Path], seed: int, scenarios: int) -> dict[str, Any]:
+    """Return what decides on the outcome of a mutant."""
+    sources = sorted({*checker_sources(), *host_sources()})
+    judges = [PACKAGES_ROOT / name for name in CSHARP_TESTS]
+    return {
+        "seed": seed,
+        "scenarios": scenarios,
+        "bundles": sorted(file_digest(bundle / "golden.json") for bundle in bundles),
+        "C# sources": json_digest(
+            {path.relative_to(SOURCES).as_posix(): file_digest(path) for path in sources}
+        ),
+        "tests": json_digest([file_digest(path) if path.is_file() else "" for path in judges]),
+        "code": json_digest(digests(PACKAGES_ROOT, ["parity.mutants.csharp.run"])),
+    }
 
 
 def drawn(seed: int) -> Iterator[Change]:

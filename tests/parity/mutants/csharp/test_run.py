@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from foundation.json_lines import require_same
 from parity.export_chain.csharp import MISSING, SOURCES, available
 from parity.mutants.csharp import run as csharp_run
-from parity.mutants.csharp.run import GOLDEN, INTERLEAVINGS, Judge, command, drawn
+from parity.mutants.csharp.run import GOLDEN, INTERLEAVINGS, Judge, asked_of, command, drawn
 from parity.mutants.sampled.summary import TESTS
+from parity.mutation.lines import LINES
 from parity.mutation.operators import Change
 from parity.mutation.score import SURVIVED
 from tests.jax_port.export.made_bundle import bundle
@@ -52,6 +56,29 @@ def test_a_sample_is_seeded_and_spread_over_the_files() -> None:
     assert chosen == again
     assert {"policy", "live", "strategy"} == {one.file.partition("/")[0] for one in chosen}
     assert len({one.file for one in chosen}) > 15
+
+
+def test_mutants_that_were_judged_otherwise_are_not_counted(tmp_path: Path) -> None:
+    """What was judged is there; one is asked for, so that the same command judges none."""
+    out, one, bundles = tmp_path / "out", next(drawn(0)), [tmp_path / name for name in "ab"]
+    for place in bundles:
+        place.mkdir()
+        (place / "golden.json").write_text(place.name)
+    asked = asked_of([bundles[0]], 0, 20)
+    require_same(out / "asked.json", asked, begun=False)
+    (out / LINES).write_text(json.dumps({**asdict(one), "outcome": TESTS, "by": TESTS}) + "\n")
+    kept = (out / LINES).read_text()
+    for words in (
+        (str(bundles[0]), "--seed", "1", "--scenarios", "20"),
+        (str(bundles[0]), "--scenarios", "21"),
+        (str(bundles[1]), "--scenarios", "20"),
+        (*map(str, bundles), "--scenarios", "20"),
+    ):
+        result = CliRunner().invoke(command, [*words, "--count", "1", "--out", str(out)])
+        check_error(result.exception)
+    assert (out / LINES).read_text() == kept
+    for name in ("C# sources", "tests", "code"):
+        assert len(asked[name]) == 64
 
 
 def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
