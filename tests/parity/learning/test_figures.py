@@ -61,7 +61,7 @@ def test_a_page_draws_both_trainers_in_their_order(drawings: Drawings) -> None:
         Results(name, ("0", "1", "2"), columns, np.array(values))
         for name, columns, values in (
             ("the one", ("score",), [[1.0], [2.0], [4.0]]),
-            ("another of a name", ("score",), [[8.0], [9.0], [7.5]]),
+            ("second of a name", ("score",), [[8.0], [9.0], [7.5]]),
         )
     ]
     report = compare(results[0], results[1], margin=1.0)
