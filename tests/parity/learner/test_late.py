@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
+from parity.learner.drawn import LATE
 from parity.learner.late import Late, late_state
 
 WEIGHTS = {
@@ -43,3 +44,11 @@ def test_a_late_state_has_the_market_s_spread_and_as_many_observations_as_it_is_
         assert first.dtype == second.dtype == np.float32
         assert (second > 0).all()
         assert not np.isclose(second, first**2, rtol=1e-3, atol=1e-9).any()
+
+
+def test_drawn_cases_begin_after_few_steps_and_beyond_what_16_bits_count() -> None:
+    """Adam's correction is large still before its thousandth step, and gone after 10,000 of them."""
+    steps = sorted(one.adam_steps for one in LATE)
+    assert steps[0] < 1_000 <= steps[1] <= 2**16 - 1 < steps[-1]
+    assert len({one.updates for one in LATE}) == len(LATE)
+    assert all(one.updates > 0 for one in LATE)

@@ -53,3 +53,19 @@ def test_a_seed_that_magnifies_rounding_is_passed_over() -> None:
     found = LearnerRun(case).case
     assert found.settings.seed > case.settings.seed
     assert share(found) <= STEADY < share(case)
+
+
+def test_each_repeat_moves_the_weights_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = learner_cases(0)[0]
+    found = CheckResult("learner", case.name, 0)
+    found.measures = {"values": of_error(0.0, 1e-6, 1)}
+    monkeypatch.setattr(rounding, "judge_updates", lambda *_: found)
+    begun = list[MagicMock]()
+
+    def begin() -> MagicMock:
+        begun.append(MagicMock())
+        return begun[-1]
+
+    assert rounding_share(case, begin, MagicMock(), MagicMock()) == 0.0
+    drawn = [tuple(one.move_weights.call_args.args[0].random(4)) for one in begun]
+    assert len(set(drawn)) == len(drawn) == rounding.REPEATS > 1

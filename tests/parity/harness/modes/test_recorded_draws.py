@@ -49,7 +49,7 @@ def test_what_splits_keys_draws_nothing() -> None:
     assert given.used == dict.fromkeys(KINDS, 0)
 
 
-@pytest.mark.parametrize("low", [0, 1, -3])
+@pytest.mark.parametrize("low", [0, 1, -3, -9])  # of which the last ends at 0
 def test_whole_numbers_are_noted_from_the_lowest(low: int) -> None:
     draws = Draws()
     with recording(draws):

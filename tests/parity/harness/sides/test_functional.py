@@ -126,3 +126,25 @@ def test_actions_with_a_fraction_are_handed_over_as_precise_as_the_step_is() -> 
         assert (
             lanes.advance({"action": given}, np.arange(2)).state["speed"].tolist() == expected.tolist()
         )
+
+
+@pytest.mark.parametrize("count", [16, 17, 40])
+def test_every_row_draws_from_its_own_seed_whatever_the_batch(count: int) -> None:
+    """Forty episodes in batches of sixteen are the forty of one batch, and no two begin alike."""
+    small, large = (FunctionalSide(program, batch=batch) for batch in (16, 64))
+    seeds = np.arange(100, 100 + count)
+    shown = [side.reset(seeds) for side in (small, large)]
+    for name, values in shown[1].state.items():
+        np.testing.assert_array_equal(shown[0].state[name], values)
+    drawn = np.stack([values.reshape(count, -1)[:, 0] for values in shown[1].state.values()], axis=1)
+    assert len(np.unique(drawn, axis=0)) == count
+    again = {name: np.repeat(values[:1], count, 0) for name, values in shown[1].state.items()}
+    actions = {"action": np.zeros(count, np.int64)}
+    steps = [side.transition(again, actions, seeds) for side in (small, large)]
+    for name, values in steps[1].fields.items():
+        np.testing.assert_array_equal(steps[0].fields[name], values, err_msg=name)
+    restarts = [one.restart for one in steps]
+    assert restarts[0] is not None
+    assert restarts[1] is not None
+    for name, values in restarts[1].state.items():
+        np.testing.assert_array_equal(restarts[0].state[name], values, err_msg=name)
