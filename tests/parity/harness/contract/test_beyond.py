@@ -285,7 +285,15 @@ def test_a_port_that_a_refusal_leaves_undone_is_reset_before_it_is_asked_on() ->
         stays = False
 
     for port, reference in ((Undone, Done), (Done, Undone)):
-        answer = asked(pair(objects(port), reference=objects(reference)))
+        one = pair(objects(port), reference=objects(reference))
+        base = make.visited(one, 320, 0)
+        assert base.played is not None
+        going = ~base.played.ended & (base.action["action"] == 0)  # an end would reset it as well
+        few = base.rows(np.flatnonzero(going)[:64])
+        judge = Judge(one, few)
+        judge.no_double = {"the port": "another environment would be stepped in it"}
+        answer = ask_beyond(judge, judge.step(few), one.reference.spaces()["action"])
+        assert answer.status == "same"
         assert answer.text == (
             "with -1 both sides refuse (ValueError: no action, ValueError: no action); with 2 both "
             "sides do the same in 64 cases"
