@@ -16,7 +16,7 @@ from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.sharding import make_layout
+from jax_port.ppo.sharding import check_split, make_layout, make_mesh
 from jax_port.runs import run as runs
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
@@ -127,8 +127,6 @@ def test_a_run_may_go_on_with_other_devices(alone: Path, tmp_path: Path) -> None
 
 
 def test_environments_must_divide() -> None:
-    from jax_port.ppo.sharding import check_split, make_mesh
-
     check_split(make_mesh(), 17)  # one device here
 
     class Three:
@@ -136,6 +134,17 @@ def test_environments_must_divide() -> None:
 
     with refuses():
         check_split(Three(), 16)  # type: ignore[arg-type]
+
+
+def test_groups_of_orders_must_divide_too() -> None:
+    """As many as the devices, or a multiple; one order of all is always right, and here any number."""
+    four: Any = AbstractMesh((4,), (AXIS,))
+    for groups in (1, 4, 8):
+        check_split(four, 24, groups)
+    check_split(AbstractMesh((1,), (AXIS,)), 24, 3)  # type: ignore[arg-type]
+    for groups in (2, 3, 6):
+        with refuses():
+            check_split(four, 24, groups)
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])

@@ -13,16 +13,20 @@ from click.testing import CliRunner
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.env_phase1_jax import make_params, observe
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, load_policy, save_policy
-from jax_port.ppo.settings import NetworkSpec
-from jax_port.ppo.transfer import SHY, check_fits, extend
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agents
+from jax_port.ppo.transfer import SHY, begin_with, check_fits, extend
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.transfer import transfer, transfer_statistics
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader.train import train
+from tests.jax_port.made_policy import make_policy
 from tests.sentences import check_error, refuses
 
 SPEC = NetworkSpec((16, 16), (16, 16))
@@ -169,3 +173,37 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
 def test_arrays_stay_float64(policy: Policy) -> None:
     assert policy.moments.mean.dtype == jnp.float64
     assert jax.tree.leaves(policy.scale)[0].dtype == jnp.float32
+
+
+def test_the_first_observations_of_every_environment_enter_the_statistics() -> None:
+    """Of each agent its own, merged as VecNormalize merges them; weights are the policy's."""
+    config = EnvConfig.phase1(window_size=2, max_episode_bars=8)
+    market = prepare(synthetic_bars("ES", days=2, seed=1), config)
+    params = make_params(stack([market]), config)
+    settings = TrainSettings(n_envs=6, n_steps=4, batch_size=8).override(pi=(16, 16), vf=(8,))
+    policy = make_policy(market, config)
+    assert policy.statistics is not None
+    agents = jax.jit(init_agents, static_argnums=2)(jnp.array([1, 2], jnp.int32), params, settings)
+    begun = begin_with(agents, policy, params)
+    before = {name: np.asarray(value, np.float64) for name, value in policy.statistics.items()}
+    for number in range(2):
+        ours, fresh = (jax.tree.map(lambda x, n=number: x[n], one) for one in (begun, agents))
+        seen = jax.vmap(observe, in_axes=(0, None))(fresh.actor.env_state, params)
+        obs = np.asarray(seen, np.float64)
+        count, size = before["count"], len(obs)
+        apart = obs.mean(0) - before["mean"]
+        mean = before["mean"] + apart * size / (count + size)
+        spread = before["var"] * count + obs.var(0) * size + apart**2 * count * size / (count + size)
+        moments = ours.actor.moments
+        np.testing.assert_allclose(moments.mean, mean, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(moments.var, spread / (count + size), rtol=1e-9, atol=1e-15)
+        assert float(moments.count) == count + 6
+        for one, other in zip(
+            jax.tree.leaves(ours.learner.params), jax.tree.leaves(policy.params), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(ours.learner.opt_state))
+        rest = [replace(one.actor, moments=None) for one in (ours, fresh)]
+        for one, other in zip(*map(jax.tree.leaves, rest), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert (ours.key == fresh.key).all()

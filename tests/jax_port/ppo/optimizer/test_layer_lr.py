@@ -82,6 +82,8 @@ def test_settings_know_their_networks_layers() -> None:
     settings = TrainSettings(network=spec, layer_lr=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
     assert settings.layer_lr == (("action_head", 0.0), ("value_1", 0.5))
     assert TrainSettings.from_dict(settings.to_dict()) == settings
+    every = tuple((name, 0.5 * (name == "value_head")) for name in sorted(spec.layers))
+    assert TrainSettings(network=spec, layer_lr=every).layer_lr == every  # one of all learns
 
 
 @pytest.mark.parametrize(
