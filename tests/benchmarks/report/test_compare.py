@@ -254,3 +254,17 @@ def test_what_differs_of_machine_and_software_is_all_named() -> None:
     }
     assert found["versions new"] == ("None", "1")
     assert found["cores"] == (str(info.cores), str(info.cores + 1))
+
+
+def test_rows_that_are_gone_or_new_and_what_differs_are_shown(tmp_path: Path) -> None:
+    info = machine_info()
+    one = write_report(tmp_path / "1.json", _report({"a": _noisy(1e6, 0), "b": [1.0]}, info))
+    other = replace(info, cpu="another")
+    two = write_report(tmp_path / "2.json", _report({"a": _noisy(0.5e6, 0), "c": [1.0]}, other))
+    result = CliRunner().invoke(bench, ["compare", str(one), str(two), "--margin", "0.6"])
+    told = [line.split() for line in result.output.splitlines()]
+    assert ["b", "gone"] in told
+    assert ["c", "new"] in told
+    assert f"cpu differs: {info.cpu} and another" in result.output
+    assert "1 same; 1 gone, 1 new" in result.output  # within so wide a margin
+    assert result.exit_code == 1
