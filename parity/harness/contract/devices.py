@@ -97,6 +97,9 @@ def step_on_devices(side: FunctionalSide, given: Fields, devices: int) -> Fields
         side: the port.
         given: "state NAME" and "action NAME" (N, ...), N a multiple of ``devices``.
         devices: how many; this process has as many.
+
+    Raises:
+        RuntimeError: the batch is not shared out over all of them.
     """
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), ("lanes",))
     shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("lanes"))
@@ -104,6 +107,9 @@ def step_on_devices(side: FunctionalSide, given: Fields, devices: int) -> Fields
     actions = {name[7:]: value for name, value in given.items() if name.startswith("action ")}
     seeds = np.arange(len(next(iter(given.values()))), dtype=np.uint32)
     inputs = jax.device_put((fields, side.nested(actions, slice(None)), seeds), shared)
+    held = {device for leaf in jax.tree.leaves(inputs) for device in leaf.sharding.device_set}
+    if len(held) != devices:
+        raise RuntimeError(f"the batch lies on {len(held)} of {devices} devices")
     return side.steps_of(jax.tree.map(np.asarray, side.functions(False).transition(*inputs))).fields
 
 

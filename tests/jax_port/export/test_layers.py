@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from jax_port.export.layers import from_sb3, sb3_spec, to_flax, to_sb3, to_torch, unshared
+from jax_port.export.layers import from_sb3, same_bits, sb3_spec, to_flax, to_sb3, to_torch, unshared
 from tests.jax_port.export.made_bundle import made_policy
 from tests.sentences import refuses
 
@@ -43,3 +44,18 @@ def test_an_odd_name_beside_shared_layers_is_refused() -> None:
     for odd in ("mlp_extractor.policy_net.weight", "mlp_extractor.value_net.0.1.weight"):
         with refuses():
             unshared({**state, odd: np.zeros(2)})
+
+
+def test_each_weight_and_each_statistic_of_another_policy_is_named() -> None:
+    policy = made_policy(1)
+    statistics = policy.statistics
+    assert statistics is not None
+    assert same_bits(policy, made_policy(1)) == []
+    for name, value in statistics.items():
+        other = {**statistics, name: np.nextafter(value, np.inf)}
+        assert same_bits(policy, replace(policy, statistics=other)) == [name]
+    named = to_torch(policy.params)
+    for name, value in named.items():
+        changed = {**named, name: np.nextafter(value, np.float32(np.inf))}
+        other_policy = replace(policy, params=to_flax(changed, policy.spec))
+        assert same_bits(policy, other_policy) == [name]

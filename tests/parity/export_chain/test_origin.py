@@ -200,6 +200,8 @@ def test_certificate_and_lineage_are_each_the_run_s(made: tuple[Path, Path]) -> 
     ):
         _change(folder, **{**told, name: value})
         assert list(_different(folder, run)) == [f"run: {name}"]
+    (folder / MANIFEST).write_text(json.dumps({k: v for k, v in told.items() if k != "lineage"}))
+    assert list(_different(folder, run)) == ["run: lineage"]
 
 
 def test_a_run_whose_lineage_is_none_is_named(made: tuple[Path, Path]) -> None:

@@ -16,6 +16,7 @@ from parity.harness.modes.draws import Drawn
 from parity.harness.modes.free_run import FreeRun
 from parity.harness.questions import QUESTIONS
 from parity.harness.verify import _accept, _free, _seen, _unsure
+from tests.parity.harness.modes.test_draws_of_a_side import seldom
 from tests.parity.harness.sides import tiny
 
 FEW: dict[str, Any] = {"transitions": 128, "resets": 50}
@@ -215,3 +216,16 @@ def test_what_one_side_alone_draws_by_chance_has_yet_to_be_seen_of_the_other(
     expected += [f"a step in which the port draws {name}" for name in "ab" if name in mine - theirs]
     assert found == (dict.fromkeys(expected, 0) if status == "note" else {})
     assert _unsure(Drawn(mine, theirs, []), answers[:1]) == {}
+
+
+@pytest.mark.parametrize("draws", ["reference", "port"])
+def test_what_the_first_probes_missed_is_said_of_the_side_that_draws_it(
+    draws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probes are kept from seeing anything; where a reward differs its cases are drawn again."""
+    monkeypatch.setattr("parity.harness.verify.drawn_fields", lambda *_: (frozenset(), frozenset()))
+    sides = {name: seldom(0.5 if name == draws else 0.0, 1) for name in ("reference", "port")}
+    report = verify(tiny.pair(sides["port"], reference=sides["reference"]), transitions=64, resets=50)
+    answer = report.answer("draws within a step")
+    assert answer.status == "different"
+    assert answer.text.startswith(f"only the {draws} draws reward; ")

@@ -101,3 +101,13 @@ def test_bounds_are_the_formula_number_by_number(activation: str) -> None:
                     x = [max(y, 0.0) for y in made]
                     slope = [float(y + e > 0) for y, e in zip(made, off, strict=True)]
                 error = [s * e + unit * abs(v) for s, e, v in zip(slope, off, x, strict=True)]
+
+
+def test_sums_in_double_precision_have_bounds_as_much_narrower_as_their_unit() -> None:
+    policy = load_policy(raw_bundle() / POLICY)
+    batch = next(of_episodes(policy, prepare(bars(), config_of(1)), 100))
+    exact = in_float64(policy, batch.obs, batch.masks)
+    narrow, wide = (rounding_of(policy, exact, kind) for kind in ("float32", "float64"))
+    assert narrow.keys() == wide.keys()
+    for layer, bounds in narrow.items():
+        np.testing.assert_allclose(wide[layer], bounds * 2.0**-29, rtol=0.1)
