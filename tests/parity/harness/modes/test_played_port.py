@@ -106,7 +106,7 @@ class Glasses:
     """Hourglasses that run out one by one, and go on below zero until all are reset."""
 
     def __init__(self, copies: int) -> None:
-        self.left = np.ones(copies, np.int64)
+        self.left, self.seeds = np.ones(copies, np.int64), np.zeros(copies, np.int64)
 
     def reset(self, seeds: Any) -> Any:
         self.left = np.asarray(seeds) % 7 + 2
@@ -115,7 +115,7 @@ class Glasses:
     def step(self, actions: Any) -> Any:
         self.left = self.left - 1
         over = self.left <= 0
-        return self.left.copy(), over * 1.0, over, over & False, {}
+        return self.left.copy(), self.seeds % 1000, over, over & False, {}
 
 
 def test_where_copies_never_restart_only_steps_within_an_episode_are_cases() -> None:
@@ -123,6 +123,7 @@ def test_where_copies_never_restart_only_steps_within_an_episode_are_cases() -> 
         make=Glasses,
         read=lambda glasses: {"left": glasses.left},
         reset_all=lambda glasses, seeds: glasses.reset(seeds),
+        reseed=lambda glasses, seeds: setattr(glasses, "seeds", np.array(seeds)),
         restarts="never",
         batch=8,
     )
@@ -132,6 +133,8 @@ def test_where_copies_never_restart_only_steps_within_an_episode_are_cases() -> 
     assert (len(before) >= 400, before.min(), before.max()) == (True, 1, 8)
     assert done.state["left"].tolist() == (before - 1).tolist()
     assert done.ended.tolist() == (before == 1).tolist()
+    assert played.cases.seeds is not None
+    assert done.outcome["reward"].tolist() == (played.cases.seeds % 1000).tolist()
     episodes = int(done.ended.sum())
     assert episodes >= 2 * make.LANES  # and more were begun when all had run out
     assert played.begun is None or not len(played.begun.final)
