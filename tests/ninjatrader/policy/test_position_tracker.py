@@ -77,3 +77,62 @@ def test_ratios_have_the_bits_of_training(above: float, tmp_path: Path) -> None:
         )
     ]
     np.testing.assert_array_equal(rows.T[7:].astype(np.float32), np.stack(expected))
+
+
+MASKS = """
+using System;
+using System.Linq;
+using RLTrader;
+
+public static class Show
+{
+    // Actions allowed at one bar: of a long and a short entered from two ticks below its close to two
+    // above, with the stop where it was, at the entry and one past it, trailing or not.
+    public static void Main(string[] args)
+    {
+        Manifest manifest = Manifest.Load(args[0]);
+        FeatureStream stream = new FeatureStream(manifest);
+        foreach (Bar bar in BarFile.Read(args[1]))
+        {
+            stream.Add(bar.Open, bar.High, bar.Low, bar.Close, bar.Volume);
+            if (stream.Ready) break;
+        }
+        long close = stream.CloseTicks;
+        foreach (int side in new[] { 1, -1 })
+            for (int entry = -2; entry <= 2; entry++)
+                foreach (int stop in new[] { -8, -1, 0, 1 })
+                    foreach (bool trailing in new[] { false, true })
+                    {
+                        PositionTracker held = new PositionTracker(manifest);
+                        held.Entered(side, close + entry, stream.Count - 1, 8, 16);
+                        held.Stands(close + entry + side * stop, close + entry + side * 16);
+                        held.Manage(trailing ? PositionTracker.TrailOn : 0, close, 4);
+                        string mask = string.Concat(held.Mask(stream).Select(x => x ? "1" : "0"));
+                        int trails = trailing ? 1 : 0;
+                        Console.WriteLine("{0} {1} {2} {3} {4}", side, entry, stop, trails, mask);
+                    }
+    }
+}
+"""
+
+
+def test_an_open_trade_is_managed_where_it_is_ahead_by_a_tick(tmp_path: Path) -> None:
+    """At a close exactly at the entry nothing is won: neither break-even nor trailing is allowed."""
+    file = tmp_path / "bars.csv"
+    file.write_text(to_csv(synthetic_bars("ES", days=2, seed=5)), encoding="ascii")
+    command = ["mono", str(compiled(tmp_path, MASKS)), str(bundle(2)), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert len(rows) == 2 * 5 * 4 * 2
+    for *numbers, mask in rows:
+        side, entry, stop, trailing = map(int, numbers)
+        ahead, at_entry = side * -entry > 0, stop >= 0
+        allowed = (
+            True,
+            False,
+            False,
+            ahead and not at_entry,
+            ahead and at_entry and not trailing,
+            trailing,
+        )
+        assert mask == "".join("1" if one else "0" for one in allowed), numbers
