@@ -9,6 +9,7 @@ import pytest
 
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.report import FILES, SECONDS_FILES
+from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
@@ -114,3 +115,20 @@ def test_seconds_that_cannot_be_used(
         done = run(policy, "--seconds", str(path), *asked)
         check_error(done.exception)
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.costly
+def test_of_several_policies_each_has_its_own_seconds(
+    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    save_policy(other, make_policy(market, CONFIG, seed=2))
+    asked = ("--from", "2025-01-06", "--seconds", str(seconds_file))
+    assert run(make_policy(market, CONFIG, seed=1), str(other), *asked).exit_code == 0
+    names = [path.parent.name for path in sorted((tmp_path / "out").glob("*/seconds_trades.parquet"))]
+    assert names == ["other", "policy-0"]
+    told = {name: pd.read_parquet(tmp_path / "out" / name / "seconds_trades.parquet") for name in names}
+    assert not told["other"].equals(told["policy-0"])
+    for name, trades in told.items():
+        found = read_json(tmp_path / "out" / name / "evaluation.json")["seconds"]
+        assert len(trades) == found["second"]["trades"], name

@@ -54,6 +54,29 @@ def test_what_cannot_be_proved_any_more_is_not_proved_again(
     assert done.exception.args == (ungated,)
 
 
+class TrainedError(Exception):
+    """Carries what a run is asked for."""
+
+
+def test_a_run_is_gone_on_with_under_the_proof_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan keeps the one that it began under; what is trained from now on stands under another."""
+
+    def run(plan: Any, folder: Path, *_: Any, **more: Any) -> None:
+        raise TrainedError(plan, folder, more["certificate"], more["begin"])
+
+    began = replace(PLAN, certificate={"verdict": "same", "when": "then"})
+    now = {"verdict": "same", "when": "now"}
+    monkeypatch.setattr(train, "_resumed_plan", lambda *_: began)
+    monkeypatch.setattr(run_file, "shown_proof", lambda _: began.certificate)
+    monkeypatch.setattr(train, "prove", lambda *_: now)
+    monkeypatch.setattr("jax_port.runs.run.run", run)
+    done = CliRunner().invoke(train.train, ["--out", str(tmp_path), "--resume"])
+    assert isinstance(done.exception, TrainedError), done.output
+    assert done.exception.args == (began, tmp_path, now, False)
+
+
 OF_THE_MACHINE = {"distributed", "coordinator", "processes", "process_id", "loggers"}
 OF_THE_PROOF = {"certificate", "ungated", "least", "require_key"}
 
