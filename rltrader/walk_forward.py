@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,20 +111,19 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     joined.write(out, values, result)
     # A walk that was gone on with may have judged other days, or counted other trials.
     write_text(out / CONFIG, asked)
-    _remove_others(out, len(windows))
+    _tell_others(out, len(windows))
     verdict = joined.verdict(values)
     say(f"{verdict.sign} {verdict.headline} {verdict.reason}")
     say(f"page: {out / 'walk_forward.html'}")
 
 
-def _remove_others(out: Path, count: int) -> None:
-    """Remove the windows of an earlier walk of more: what is there is what was judged."""
+def _tell_others(out: Path, count: int) -> None:
+    """Say which windows are there of an earlier walk of more: they were trained, and are kept."""
     for place in sorted(out.glob("window-*")):
         number = place.name.removeprefix("window-")
         own = number.isascii() and number.isdecimal() and place.name == f"window-{int(number)}"
         if own and int(number) > count and (place / "run" / "run.json").is_file():
-            shutil.rmtree(place)
-            say(f"{place} is removed: it is of an earlier walk, of more windows than {count}")
+            say(f"{place} is of an earlier walk of more windows, and not on this page; it is kept")
 
 
 def _trained(

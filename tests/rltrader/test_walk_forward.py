@@ -262,7 +262,7 @@ def test_its_own_file_says_what_its_numbers_were_asked_with(
     assert tomllib.loads((out / "walk_forward.toml").read_text()) == text
 
 
-def test_windows_of_an_earlier_walk_of_more_go_and_nothing_else(
+def test_windows_of_an_earlier_walk_of_more_are_kept_and_said_to_be_none_of_this_one(
     bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rltrader.walk_forward._trained", lambda *given: tmp_path)
@@ -271,16 +271,18 @@ def test_windows_of_an_earlier_walk_of_more_go_and_nothing_else(
     monkeypatch.setattr(joined, "to_values", lambda *_: {})
     monkeypatch.setattr(joined, "write", lambda *_: None)
     monkeypatch.setattr(joined, "verdict", lambda _: Verdict("good", "a", "b"))
-    for name in ("window-1", "window-2", "window-3", "window-12", "window-03", "window-x", "other-3"):
+    runs = {"window-1", "window-2", "window-3", "window-12", "window-03", "window-x", "other-3"}
+    for name in runs:
         write_json(tmp_path / "out" / name / "run" / RUN, {})
     (tmp_path / "out" / "window-4").mkdir()  # no walk's
     result = run(bars, tmp_path / "out")
     assert result.exit_code == 0, result.exception
     left = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
-    assert left == {"window-1", "window-2", "window-4", "window-03", "window-x", "other-3"}
-    told = [line for line in result.output.splitlines() if "removed" in line]
+    assert left == {*runs, "window-4"}
+    told = [line for line in result.output.splitlines() if "is kept" in line]
     assert told == [
-        f"{tmp_path / 'out' / name} is removed: it is of an earlier walk, of more windows than 2"
+        f"{tmp_path / 'out' / name} is of an earlier walk of more windows, and not on this page; it is "
+        "kept"
         for name in ("window-12", "window-3")
     ]
 
