@@ -96,6 +96,17 @@ def test_a_changed_weight_is_noticed_however_far_logits_are_apart(kind: str, tmp
         require_same_decisions(replace(policy, params={"params": layers}), archive)
 
 
+@pytest.mark.parametrize("layer", ["action_head", "value_head"])
+def test_what_is_no_number_is_no_decision_of_the_network(layer: str, tmp_path: Path) -> None:
+    policy = made_policy(1)
+    save_sb3(policy, tmp_path)
+    archive = read_archive(tmp_path / MODEL)
+    layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
+    layers[layer]["kernel"] = np.full_like(layers[layer]["kernel"], np.nan)
+    with refuses():
+        require_same_decisions(replace(policy, params={"params": layers}), archive)
+
+
 def test_another_bit_is_noticed() -> None:
     policy = made_policy(1)
     layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
