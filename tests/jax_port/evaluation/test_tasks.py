@@ -150,8 +150,8 @@ def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
     seconds = prepare_seconds(bars, second_bars(bars, seed=5), config)
     both = evaluate_both(policy, market, seconds, rows=market.starts[::50])
     rules = replace(RULES, contracts=(Tier(0.0, 3.0),))
-    minute = day_paths(both.minute, market, 20)
-    second = day_paths(both.second, market, 20, seconds, config.account)
+    minute = day_paths(both.minute, market, 20, account=config.account)
+    second = day_paths(both.second, market, 20, seconds, account=config.account)
     assert minute.looked_at != second.looked_at
     of_full_size = {"ES": 20.0, "MES": 2.0}[built_in]
     for verdicts, paths in ((None, minute), (both, second)):
