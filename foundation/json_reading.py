@@ -7,6 +7,7 @@ The types are msgspec's structs, or plain ones such as ``dict[str, Any]``.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -114,8 +115,22 @@ def json_or_text(text: str) -> Any:
         return text
 
 
-def convert(values: Any, kind: type[T], artifact: Artifact, *, where: object) -> T:
+def convert(
+    values: Any,
+    kind: type[T],
+    artifact: Artifact,
+    *,
+    where: object,
+    in_words: Callable[[str], str] = str,
+) -> T:
     """Return plain values, read before, as a declared type.
+
+    Args:
+        values: as JSON or TOML has them.
+        kind: the type.
+        artifact: what they are a part of.
+        where: names them in messages.
+        in_words: puts what msgspec says into the words of another format than JSON.
 
     Raises:
         InputError: they do not hold what was declared.
@@ -123,7 +138,7 @@ def convert(values: Any, kind: type[T], artifact: Artifact, *, where: object) ->
     try:
         return msgspec.convert(values, type=kind)
     except (ValueError, msgspec.ValidationError) as error:
-        raise artifact.damaged(where, explain(error)) from None
+        raise artifact.damaged(where, explain(ValueError(in_words(str(error))))) from None
 
 
 def explain(error: Exception) -> str:

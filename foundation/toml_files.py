@@ -11,10 +11,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from foundation.errors import InputError, reason_of
-from foundation.json_reading import MOST_DEPTH, Artifact, explain
+from foundation.json_reading import MOST_DEPTH, Artifact, convert
 
 T = TypeVar("T")
 
@@ -49,10 +47,7 @@ def convert_toml(values: Any, kind: type[T], artifact: Artifact, *, where: objec
     Raises:
         InputError: they do not hold what was declared.
     """
-    try:
-        return msgspec.convert(values, type=kind)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise artifact.damaged(where, explain(ValueError(_in_words_of_toml(str(error))))) from None
+    return convert(values, kind, artifact, where=where, in_words=_in_words_of_toml)
 
 
 def _in_words_of_toml(message: str) -> str:

@@ -16,13 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from foundation.errors import InputError
 
+SYMBOL = "[A-Z0-9][A-Z0-9._-]{0,19}"
+"""What a symbol may be: it names files, stands in commands, and is told to a service of advice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """One futures contract.
 
     Attributes:
-        symbol: exchange symbol, upper case.
+        symbol: exchange symbol, as :data:`SYMBOL` has it.
         name: full name.
         tick_size: smallest price change, in points.
         tick_value_cents: value of one tick of one contract, in cents.
@@ -43,8 +46,11 @@ class Contract:
     full_size: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.symbol, str) or not self.symbol or self.symbol != self.symbol.upper():
-            raise InputError(f"contract symbol {self.symbol!r} must be non-empty upper case")
+        if not isinstance(self.symbol, str) or not re.fullmatch(SYMBOL, self.symbol):
+            raise InputError(
+                f"contract symbol {self.symbol!r} must be upper case: one to twenty of A to Z, 0 to 9, "
+                "and, after the first, '.', '_' and '-'"
+            )
         tick = self.tick_size
         if isinstance(tick, bool) or not isinstance(tick, (int, float)) or not 0 < tick < math.inf:
             raise InputError(

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from foundation.json_reading import Artifact, Struct, read_json
+from foundation.json_reading import Artifact, Struct
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import Relation
 from jax_port.evaluation.advice.advised import Advised
@@ -27,7 +27,7 @@ from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
 from jax_port.evaluation.sweep_account import MEND, read_account
 from jax_port.ppo.policy import Policy
-from jax_port.runs.policies import AGENTS, FINISHED
+from jax_port.runs.policies import AGENTS, read_finished
 from markets.advice.schedule import AdviceOnBars
 
 MICROS = 10
@@ -151,10 +151,6 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
     return Report(values, sheet, made)
 
 
-class _Finished(Struct):
-    policies: Annotated[int, Meta(ge=1, le=2**31 - 1)]
-
-
 class _Swept(Struct):
     chosen_from: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     sharpes: list[float | None]
@@ -179,8 +175,8 @@ def trials_of(policy_path: Path, about: Mapping[str, Any]) -> int:
     own = about.get(AGENTS)
     if type(own) is int and own >= 1:
         return own
-    path = policy_path.parent / FINISHED
-    return read_json(path, _Finished, FINISHED_FILE).policies if path.exists() else 1
+    ended = read_finished(policy_path.parent, FINISHED_FILE)
+    return 1 if ended is None else ended.policies
 
 
 def sharpes_of(policy_path: Path) -> list[float]:

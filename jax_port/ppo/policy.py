@@ -151,6 +151,8 @@ def decide(
 ) -> jax.Array:
     """Return the likeliest allowed action of each raw observation: int32 (N,).
 
+    Matrix products are float32 on every device, so that all who ask a policy get one answer.
+
     Args:
         network: from :func:`make_network`.
         params: its weights.
@@ -158,7 +160,8 @@ def decide(
         obs: float32 (N, D), as the environment gives them.
         masks: bool (N, A).
     """
-    logits: Any = network.apply(params, normalize(scale, obs), part="policy")
+    with jax.default_matmul_precision("highest"):
+        logits: Any = network.apply(params, normalize(scale, obs), part="policy")
     return mode(masked_log_probs(logits, masks))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import jax
+from msgspec import Meta
 
 from foundation.errors import InputError
 from foundation.files import write_json, writing
@@ -34,8 +35,11 @@ FINISHED_FILE = Artifact(
 )
 
 
-class _Finished(Struct):
+class Finished(Struct):
+    """What ``finished.json`` says: after how many updates a run ended, and its policies' number."""
+
     updates: Count
+    policies: Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 def policy_file(folder: Path, number: int) -> Path:
@@ -65,8 +69,22 @@ def updates_at_end(folder: Path) -> int | None:
     Raises:
         InputError: ``finished.json`` is damaged.
     """
+    ended = read_finished(folder)
+    return None if ended is None else ended.updates
+
+
+def read_finished(folder: Path, artifact: Artifact = FINISHED_FILE) -> Finished | None:
+    """Return what ``finished.json`` says of a run; None where it is not finished.
+
+    Args:
+        folder: of the run.
+        artifact: what a message calls the file, and what it says to do about a damaged one.
+
+    Raises:
+        InputError: it is damaged.
+    """
     path = folder / FINISHED
-    return read_json(path, _Finished, FINISHED_FILE).updates if path.exists() else None
+    return read_json(path, Finished, artifact) if path.exists() else None
 
 
 def refuse_ended(folder: Path) -> None:

@@ -32,6 +32,7 @@ from markets.advice.rules import RulesAdvisor
 from markets.advice.view import MarketView
 from markets.bars import FEATURES
 from markets.clock import END_NS, FIRST_NS
+from markets.contracts import SYMBOL
 
 MOST_BYTES = 1024 * 1024
 MOST_BARS = 1000
@@ -46,7 +47,7 @@ AskFn = Callable[[MarketView], Advice | None]
 class LiveQuestion(msgspec.Struct, forbid_unknown_fields=True):
     """What a strategy sends."""
 
-    symbol: Annotated[str, msgspec.Meta(max_length=20, pattern="^[A-Z0-9]+$")]
+    symbol: Annotated[str, msgspec.Meta(pattern=f"^{SYMBOL}$")]
     tick: Annotated[float, msgspec.Meta(gt=0)]
     bars: Annotated[
         list[Annotated[list[float], msgspec.Meta(min_length=COLUMNS, max_length=COLUMNS)]],

@@ -237,7 +237,7 @@ namespace RLTrader
 
             private static string Number(double x)
             {
-                return double.IsInfinity(x) ? "1e999" : x.ToString("R", CultureInfo.InvariantCulture);
+                return double.IsInfinity(x) ? "1e999" : JsonLine.Digits(x);
             }
         }
     }

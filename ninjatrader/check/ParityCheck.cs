@@ -144,7 +144,7 @@ namespace RLTrader
                 runner.Decide(seen[i % seen.Count], masks[i % seen.Count]);
                 watch.Stop();
                 double microseconds = watch.ElapsedTicks * 1e6 / Stopwatch.Frequency;
-                text.Append(i == 0 ? "" : ",").Append(microseconds.ToString("R", CultureInfo.InvariantCulture));
+                text.Append(i == 0 ? "" : ",").Append(JsonLine.Digits(microseconds));
             }
             Console.WriteLine(text.Append("]"));
             return 0;

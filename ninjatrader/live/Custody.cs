@@ -377,13 +377,11 @@ namespace RLTrader
         // missed something.
         private bool CancelStrays()
         {
-            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
-            bool some = stop != null || target != null || exit != null;
-            if (Trade.Foreseen != 0 || entrySent != null || !some) straySince = null;
+            List<OwnOrder> strays = Trade.AllAlive(Role.Stop, Role.Target, Role.Exit);
+            if (Trade.Foreseen != 0 || entrySent != null || strays.Count == 0) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
-            foreach (OwnOrder order in new[] { stop, target, exit })
-                if (order != null) Cancel(order);
+            foreach (OwnOrder order in strays) Cancel(order);
             return true;
         }
 

@@ -62,8 +62,7 @@ namespace RLTrader
         // In place of the old file at once: the machine may go down at any time.
         private void Write(string path)
         {
-            string made = path + ".new", line = string.Join(" ", Array.ConvertAll(Numbers,
-                x => x.ToString("R", CultureInfo.InvariantCulture)));
+            string made = path + ".new", line = string.Join(" ", Array.ConvertAll(Numbers, JsonLine.Digits));
             File.WriteAllText(made, Blocked ? line + " " + Word : line);
             if (File.Exists(path)) File.Replace(made, path, null);
             else File.Move(made, path);

@@ -180,6 +180,12 @@ namespace RLTrader
             return null;
         }
 
+        /// <summary>All orders of some roles that may still be filled, the oldest first.</summary>
+        public List<OwnOrder> AllAlive(params Role[] roles)
+        {
+            return orders.FindAll(order => order.Live && Array.IndexOf(roles, order.Role) >= 0);
+        }
+
         /// <summary>Whether no order of a role may still be filled or lacks an execution.</summary>
         public bool Over(Role role)
         {

@@ -2,7 +2,6 @@
 // the close of a bar counts, less with age, and without one the bare policy decides.
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Text;
 
 namespace RLTrader
@@ -114,8 +113,8 @@ namespace RLTrader
             StringBuilder held = new StringBuilder();
             for (int i = 0; i < Told; i++)
                 Append(held, observation[observation.Length - inner.Manifest.PositionFeatures + i]);
-            return "{\"symbol\":\"" + inner.Manifest.Symbol + "\",\"tick\":"
-                + inner.Manifest.TickSize.ToString("R", CultureInfo.InvariantCulture)
+            return "{\"symbol\":" + JsonLine.Quote(inner.Manifest.Symbol) + ",\"tick\":"
+                + JsonLine.Digits(inner.Manifest.TickSize)
                 + ",\"bars\":[" + string.Join(",", bars) + "],\"position\":[" + held.ToString(1, held.Length - 1)
                 + "]}";
         }
@@ -123,7 +122,7 @@ namespace RLTrader
         private static void Append(StringBuilder text, double x)
         {
             bool finite = !double.IsNaN(x) && !double.IsInfinity(x);
-            text.Append(',').Append(finite ? x.ToString("R", CultureInfo.InvariantCulture) : "0");
+            text.Append(',').Append(finite ? JsonLine.Digits(x) : "0");
         }
     }
 }

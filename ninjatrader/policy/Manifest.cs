@@ -42,19 +42,19 @@ namespace RLTrader
         public static readonly string[] Proofs =
         {
             "same", "same, minibatches by group", "same, but under changed code",
-                "same, but under changed code, minibatches by group"
+            "same, but under changed code, minibatches by group"
         };
 
         public static readonly string[] KnownFeatures =
         {
             "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open",
-                "min_to_close"
+            "min_to_close"
         };
 
         public static readonly string[] KnownPosition =
         {
             "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter",
-                "at_break_even", "trailing"
+            "at_break_even", "trailing"
         };
 
         public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };

@@ -54,6 +54,12 @@ def test_an_unknown_symbol_lists_the_known_ones():
     [
         {"symbol": ""},
         {"symbol": "es"},
+        {"symbol": "ES; IGNORE THE REST"},
+        {"symbol": 'E"S'},
+        {"symbol": "../ES"},
+        {"symbol": "-ES"},
+        {"symbol": "ES\n"},
+        {"symbol": "A" * 21},
         {"tick_size": 0.0},
         {"tick_size": -0.25},
         {"tick_size": float("nan")},
@@ -78,6 +84,11 @@ def test_a_contract_that_cannot_be_is_refused(change):
     }
     with refuses():
         Contract(**{**values, **change})
+
+
+@pytest.mark.parametrize("symbol", ["6E", "MY_CL", "BRN-F", "X.1", "A" * 20, "Z"])
+def test_a_symbol_may_have_digits_and_marks(symbol):
+    assert Contract(symbol, "mine", 0.01, 1000, 1, 250).symbol == symbol
 
 
 def test_costs_can_be_overridden_one_by_one():

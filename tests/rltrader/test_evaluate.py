@@ -181,7 +181,7 @@ def test_policies_of_one_call_count_as_tried_against_each_other(
     policies = [tmp_path / str(n) / "p.safetensors" for n in range(len(of))]
     for seed, (path, count) in enumerate(zip(policies, of, strict=True)):
         save_policy(path, make_policy(market, CONFIG, seed=seed))
-        write_json(path.with_name("finished.json"), {"policies": count})
+        write_json(path.with_name("finished.json"), {"updates": 1, "policies": count})
     with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
         for more in ([], ["--trials", "2"]):
             run(*policies[:1], *map(str, policies[1:]), "--to", "2025-01-02", *more)

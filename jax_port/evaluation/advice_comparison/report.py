@@ -205,10 +205,12 @@ def verdict(values: Values) -> Verdict:
     seeds = sum(null["seeds"] for null in values["nulls"])
     interval = f"95%: {dollars(row['low'])} to {dollars(row['high'])} over {days}"
     corrected = row["p_corrected"]
-    reason = (
-        f"{interval}; p {corrected:.3g} after correction for {values['tried']} fusions tried; "
-        f"{seeds - unbeaten} of {seeds} nulls are beaten."
+    chance = (
+        f"no p, since it is the same on every day; {count(values['tried'], 'fusion')} tried"
+        if corrected is None
+        else f"p {corrected:.3g} after correction for {values['tried']} fusions tried"
     )
+    reason = f"{interval}; {chance}; {seeds - unbeaten} of {seeds} nulls are beaten."
     beats_advisor = row["kind"] == ALONE or row["over_advisor"]["gain"] > 0
     if not beats_advisor:
         reason += " The advisor alone makes more."

@@ -49,10 +49,15 @@ def test_a_policy_says_itself_how_many_were_trained_beside_it(
     assert trials_of(tmp_path / "elsewhere" / "best.safetensors", about) == alone
 
 
-BAD = ['{"updates": 3, "policies": 1', "{}", "[" * 100_000, '{"policies": 1e999}', '{"policies": "x"}']
+WHOLE = '{"updates": 3, "policies": 1}'
+BAD = [WHOLE[:-1], "{}", "[" * 100_000, '{"policies": 1}', '{"updates": 3}', "\0"]
 
 
-@pytest.mark.parametrize("text", [*BAD, '{"policies": 0}', "\0"], ids=lambda text: text[:30])
+@pytest.mark.parametrize(
+    "text",
+    [*BAD, *(WHOLE.replace("1", other) for other in ("0", "-1", "1e999", '"x"', str(2**31)))],
+    ids=lambda text: text[:30],
+)
 def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str) -> None:
     (tmp_path / "finished.json").write_text(text)
     with refuses():
@@ -62,7 +67,7 @@ def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str
 def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
     policy = tmp_path / "best" / "policy.safetensors"
     policy.parent.mkdir()
-    (policy.parent / "finished.json").write_text('{"policies": 1}')
+    (policy.parent / "finished.json").write_text(WHOLE)
     (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.0, 0.3]}')
     assert trials_of(policy, {"agents": 3}) == 7
     assert sharpes_of(policy) == [0.1, 0.0, 0.3]  # a trial that never traded is one of them

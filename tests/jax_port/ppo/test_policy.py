@@ -8,17 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-from jax_port.ppo.policy import Policy, _checksum, load_policy, save_policy
+from jax_port.ppo.policy import Policy, _checksum, decide, load_policy, save_policy
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
+from parity.engine.jaxprs import equations
 from tests.jax_port.made_policy import OTHER
 from tests.sentences import refuses
 
@@ -188,3 +191,17 @@ def test_a_policy_with_advice_is_read_by_those_alone_that_have_some(tmp_path: Pa
     rewritten(path, say(format=2))  # an earlier version would take it for one without
     with refuses():
         load_policy(path, advised=True)
+
+
+def test_a_decision_multiplies_in_float32_whatever_is_usual_around_it() -> None:
+    """So that a GPU, which would round factors to 10 bits, decides as the exported bundle does."""
+    policy = drawn()
+    obs, masks = jnp.zeros((2, policy.observation_size)), jnp.ones((2, 3), bool)
+    with jax.default_matmul_precision("bfloat16"):
+        program = jax.make_jaxpr(lambda *given: decide(policy.network, *given))(
+            policy.params, policy.scale, obs, masks
+        )
+    products = [one for one in equations(program) if one.primitive.name == "dot_general"]
+    assert len(products) == 3  # two hidden layers and the action head
+    for product in products:
+        assert product.params["precision"] == (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)

@@ -89,6 +89,12 @@ def words(asked: dict[str, Any]) -> None:
     asked["bars"][3][4] = "many"
 
 
+@pytest.mark.parametrize("symbol", ["MY_CL", "BRN-F", "6E", "A" * 20])
+def test_any_contract_may_be_asked_about(address: str, view: MarketView, symbol: str) -> None:
+    asked = {**message(view, 400), "symbol": symbol}
+    assert post(address, json.dumps(asked).encode())[0] == 200
+
+
 @pytest.mark.parametrize("spoil", [no_bars, short_row, backwards, odd_symbol, words])
 def test_bad_questions_are_refused(
     address: str, view: MarketView, spoil: Callable[[dict[str, Any]], None]

@@ -62,6 +62,8 @@ public static class Show
             case "note": trade.Note(order); return "-";
             case "opening": trade.Opening(); return "-";
             case "tidy": trade.Tidy(); return "-";
+            case "leaving":
+                return string.Join("", trade.AllAlive(Role.Stop, Role.Target, Role.Exit).Select(Key));
             default: trade.Abandon(Number(words[1])); return "-";
         }
     }
@@ -122,6 +124,29 @@ def test_the_newest_order_alive_of_a_role_is_told_until_all_are_over(program: Pa
             ("set a 2 0 -", f"2 0|{FLAT}|---c yyyn|ac|--"),
             ("tidy", f"-|{FLAT}|---c yyyn|c|--"),
             ("order b Stop -1", f"known same|{FLAT}|---c yyyn|cb|--"),  # late news of an old order
+        ],
+    )  # fmt: skip
+
+
+def test_all_orders_alive_of_some_roles_are_told(program: Path) -> None:
+    check(
+        program,
+        [
+            ("leaving", f"|{FLAT}|---- yyyy||--"),
+            ("order e Entry 1", f"new other|{FLAT}|---- yyyy|e|--"),
+            ("set e 1 0 lw", f"1 0|{FLAT}|e--- nyyy|e|--"),
+            ("order a Stop -1", f"new other|{FLAT}|e--- nyyy|ea|--"),
+            ("set a 1 0 lw", f"1 0|{FLAT}|e-a- nyny|ea|--"),
+            ("order x Exit -1", f"new other|{FLAT}|e-a- nyny|eax|--"),
+            ("order b Stop -1", f"new other|{FLAT}|e-a- nyny|eaxb|--"),
+            ("set b 1 0 l", f"1 0|{FLAT}|e-b- nyny|eaxb|--"),
+            ("order c Target -1", f"new other|{FLAT}|e-b- nyny|eaxbc|--"),
+            ("set c 1 0 l", f"1 0|{FLAT}|e-bc nynn|eaxbc|--"),
+            ("leaving", f"abc|{FLAT}|e-bc nynn|eaxbc|--"),
+            ("set x 1 0 l", f"1 0|{FLAT}|exbc nnnn|eaxbc|--"),
+            ("leaving", f"axbc|{FLAT}|exbc nnnn|eaxbc|--"),
+            ("set b 1 0 -", f"1 0|{FLAT}|exac nnnn|eaxbc|--"),
+            ("leaving", f"axc|{FLAT}|exac nnnn|eaxbc|--"),
         ],
     )  # fmt: skip
 

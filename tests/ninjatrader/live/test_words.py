@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.export_chain.csharp import MISSING, available
+from parity.export_chain.csharp import MISSING, available, checker_sources, host_sources
 from tests.ninjatrader.compiled import compiled
 from tests.ninjatrader.hosting import live_bundle
 
@@ -25,6 +25,9 @@ public static class Show
             foreach (ExitReason reason in Enum.GetValues(typeof(ExitReason)))
                 Console.WriteLine(reason + "=" + OrderNames.Exit(reason));
         else if (args[0] == "quote") Console.Write(new JsonLine().Add(args[1], args[2]));
+        else if (args[0] == "digits")
+            for (int n = 1; n < args.Length; n++)
+                Console.WriteLine(JsonLine.Digits(double.Parse(args[n], CultureInfo.InvariantCulture)));
         else if (args[0] == "days")
             for (int n = 1; n < args.Length; n++) Console.WriteLine(Day(args[n]));
         else if (args[0] == "log")
@@ -110,6 +113,21 @@ def test_an_exit_is_called_by_its_reason(program: Path) -> None:
 )
 def test_any_text_is_json_that_says_the_same(program: Path, text: str) -> None:
     assert json.loads(told(program, "quote", "bundle", text)) == {"bundle": text}
+
+
+def test_a_number_is_written_with_the_digits_that_bring_it_back(program: Path) -> None:
+    numbers = [0.84551240822557006, 0.1, 0.25, -12345678.901234567, 5e-324, 1.7976931348623157e308]
+    shown = told(program, "digits", *map(repr, numbers)).split()
+    assert [float(text) for text in shown] == numbers
+    assert shown[:3] == ["0.84551240822557006", "0.10000000000000001", "0.25"]
+
+
+def test_no_source_writes_a_number_as_some_runtimes_cannot_read_it_back() -> None:
+    """Their "R" gives 15 digits where 17 are needed."""
+    wrong = [
+        path.name for path in host_sources() + checker_sources() if '"R"' in path.read_text("utf-8")
+    ]
+    assert wrong == ["JsonLine.cs", "JsonLine.cs"]  # which says why, and writes with G17
 
 
 def test_a_trading_day_runs_from_six_in_the_evening(program: Path) -> None:

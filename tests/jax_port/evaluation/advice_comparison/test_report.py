@@ -186,6 +186,30 @@ def test_the_days_after_the_cutoff_are_judged_and_all_that_was_tried_counts(
     assert values["judged"] == "gated"
 
 
+@pytest.mark.parametrize(("each_day", "gain"), [(-5.0, "−$5.00"), (5.0, "$5.00")])
+def test_the_same_gain_on_every_day_has_no_p(tmp_path: Path, each_day: float, gain: str) -> None:
+    """As where one of the two never trades, and each stop costs the same."""
+    settings, files = (
+        FusionSettings(),
+        [tmp_path / name for name in ("advice.parquet", "p.safetensors")],
+    )
+    for file in files:
+        file.write_text(file.name)
+    arms = make_arms(settings, 1)
+    pnl = np.zeros((1, 24))
+    made = {arm.name: played(pnl + each_day * (arm.kind != BARE)) for arm in arms}
+    frame = pd.DataFrame({name: [] for name in COLUMNS})
+    table = AdviceTable(About(TableKey("0", "chat", "m", "1"), "ES", 9, "never"), frame)
+    market: Any = SimpleNamespace(source="ES.csv", digest="", contract=SimpleNamespace(symbol="ES"))
+    values = report.to_values(arms, made, DATES, table, files[0], settings, files[1:], market)
+    told = report.verdict(values)
+    assert told.tone == "warn"
+    assert told.reason.startswith(
+        f"95%: {gain} to {gain} over 24 days that the advisor cannot have been trained on; no p, since "
+        f"it is the same on every day; {values['tried']} fusions tried; "
+    )
+
+
 def test_every_arm_policy_and_day_is_a_row_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

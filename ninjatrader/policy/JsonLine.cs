@@ -26,8 +26,11 @@ namespace RLTrader
         public static string Number(double value)
         {
             if (double.IsNaN(value) || double.IsInfinity(value)) return "null";
-            return value.ToString("G17", CultureInfo.InvariantCulture); // "R" loses a bit on some 64-bit runtimes
+            return Digits(value);
         }
+
+        /// <summary>Return as many digits as bring a number back; "R" loses a bit on some 64-bit runtimes.</summary>
+        public static string Digits(double value) { return value.ToString("G17", CultureInfo.InvariantCulture); }
 
         /// <summary>Return a UTC time by the second, or the millisecond where it has any.</summary>
         public static string Time(DateTime utc)
@@ -49,7 +52,8 @@ namespace RLTrader
             return this;
         }
 
-        private static string Quote(string value)
+        /// <summary>Return a text in quotes, or null.</summary>
+        public static string Quote(string value)
         {
             if (value == null) return "null";
             StringBuilder quoted = new StringBuilder("\"");
