@@ -16,9 +16,12 @@ from foundation.report.bars import Bar, Scale, above
 from foundation.report.format import MINUS, short
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
 from parity.engine.compare import ULP_BUCKETS, Comparison
-from parity.engine.format import CENTS, ulps
+from parity.engine.format import CENTS, ulps, unit_of
 
 Values = Mapping[str, Any]
+
+MAX_CURVES = 12
+"""Curves drawn."""
 
 MAX_HISTOGRAMS = 9
 """Histograms drawn; further fields are in the table."""
@@ -32,6 +35,25 @@ def _tick(value: float, _: int | None = None) -> str:
         return f"{value:.3g}".replace("-", MINUS)
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.10g}"
     return text.replace("-", MINUS)
+
+
+def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
+    """Return the curves to show, with their world and unit, and how many there are.
+
+    Curves that differ come first; then every check gives one in turn, each beginning at another of
+    its own, so that many worlds show many policies.
+    """
+    ranked = []
+    holders = [check for check in checks if check["notes"].get("curves")]
+    for number, check in enumerate(holders):
+        curves = check["notes"]["curves"]
+        for place, curve in enumerate(curves):
+            same = np.array_equal(*(np.asarray(curve[x], np.float64) for x in ("reference", "port")))
+            rank = (same, (place - number) % len(curves), number)
+            rule = check["fields"].get(curve["field"], {}).get("rule", "")
+            ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))
+    ranked.sort(key=lambda item: item[0])
+    return [curve for _, curve in ranked[:MAX_CURVES]], len(ranked)
 
 
 def curve_plot(number: int, curve: Values) -> dict[str, Any]:

@@ -297,3 +297,19 @@ def test_a_number_that_float32_does_not_hold_is_far_and_warns_of_nothing() -> No
         assert int(ulp_distance(np.array(a), np.array(b))) == FAR
     differs, stats = compare(close(), np.array([1e300, 1.0]), np.array([2e300, 1.0]))
     assert (differs.tolist(), stats.max_ulps) == ([True, False], FAR)
+
+
+def test_a_whole_number_that_a_float_does_not_hold_is_another() -> None:
+    whole = np.array([2**53, 2**53 + 1, -(2**60) - 1, 7])
+    for dtype in (np.float32, np.float64):
+        floats = np.array([2**53, 2**53, -(2**60), 7], dtype)
+        for a, b in ((whole, floats), (floats, whole)):
+            differs, stats = compare(exact(), a, b)
+            assert differs.tolist() == [False, True, True, False]
+            assert stats.mismatches == 2
+
+
+def test_a_tolerance_tells_all_that_it_allows() -> None:
+    told = Tolerance(absolute=0.25, relative=0.5, ulps=2, relative_to="row").describe()
+    assert told == "within 2 ulps or 0.25 + 0.5 of the row"
+    assert Tolerance(relative=0.5, ulps=2).describe() == "within 2 ulps or 0 + 0.5 of itself"

@@ -253,3 +253,39 @@ def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_di
     assert found[0].ulps == 16
     assert found[1].ulps in (15, 16, 17)  # 7 / 12 is rounded on either side
     assert [one.reference for one in found] == [0.5, float(np.float32(7 / 12))]
+
+
+def test_findings_stand_in_order_of_appearance_and_so_does_where_they_were_seen() -> None:
+    seen = [
+        divergence("a", world="one", command="first"),
+        divergence("b", world="two", check="generated"),
+        divergence("d", world="five"),
+        divergence("c", world="three"),
+        divergence("b", "c", world="four", check="restart"),
+        divergence("a", world="six", check="generated"),
+    ]
+    found = [one.to_dict() for one in findings(seen)]
+    assert [one["seen"] for one in found] == [
+        {"fields": ["a"], "worlds": ["one", "six"], "checks": ["replay", "generated"]},
+        {
+            "fields": ["b", "c"],
+            "worlds": ["two", "three", "four"],
+            "checks": ["generated", "replay", "restart"],
+        },
+        {"fields": ["d"], "worlds": ["five"], "checks": ["replay"]},
+    ]
+    assert [one["world"] for one in found] == ["one", "two", "five"]  # of alike ones the first is shown
+    assert found[0] == {**seen[0].to_dict(), "seen": found[0]["seen"]}
+
+
+def test_an_episode_s_reward_takes_all_of_its_actions() -> None:
+    pair = two_worlds()
+    recording = record_episodes(pair, 1, 6, np.random.default_rng(2))
+    lane = int(recording.lengths.argmin())
+    length = int(recording.lengths[lane])
+    assert 1 < length < recording.actions.shape[1]
+    mismatch = Mismatch(lane, -1, "episode reward", (), 1.0, 2.0)
+    found = explain_replay(pair, recording, mismatch, "replay")
+    assert (found.lane, found.step, found.state, found.command) == (lane, -1, None, "")
+    assert found.actions == recording.actions[lane, :length].tolist()
+    assert found.moment["place"] == recording.starts[lane]

@@ -357,3 +357,18 @@ def test_unsigned_actions_are_whole_numbers_too() -> None:
     for number in (2**31, 2**32 + 1):
         with refuses(kind=ValueError):
             as_actions(np.array([1, number], np.uint64))
+
+
+@pytest.mark.parametrize(
+    ("actions", "named"),
+    [
+        ([3, -(2**40), 2**50], str(-(2**40))),
+        ([2**31 - 1, -(2**31), -(2**31) - 1], str(-(2**31) - 1)),
+        ([[1, 2], [3, 2**31]], str(2**31)),
+    ],
+)
+def test_the_action_that_does_not_fit_is_named(actions: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=f"^an action of {named} does not fit into 32 bits; "):
+        as_actions(actions)
+    kept = as_actions([2**31 - 1, -(2**31)])
+    assert (kept.dtype, kept.tolist()) == (np.int32, [2**31 - 1, -(2**31)])

@@ -15,6 +15,7 @@ from parity.engine import verify
 from parity.engine.compare import Array, Comparison, close, exact
 from parity.engine.measure import of_error
 from parity.engine.pair import Fields
+from parity.engine.report import Report
 from parity.engine.verify import (
     CheckResult,
     Mismatch,
@@ -334,3 +335,17 @@ def test_a_check_s_values_are_told_whole() -> None:
         "mismatches": 1,
         "passed": False,
     }
+
+
+@pytest.mark.parametrize("name", ["reward", "place", "terminated"])
+def test_a_replay_that_lacks_a_field_is_told_and_its_restarts_do_not_pass(name: str) -> None:
+    recording, played = sides()
+    less = {field: value for field, value in with_masks(played).after.items() if field != name}
+    found = judge_replay(pair_of(), recording, with_masks(played)._replace(after=less))
+    assert [(one.check, one.world, one.passed, one.error) for one in found] == [
+        ("replay", "north", False, f"fields without a counterpart or a rule: {name}"),
+        ("restart", "north", False, "not carried out, as the replay could not be compared"),
+    ]
+    assert found[0].notes == {"episodes": 3, "policies": {"left": 2, "right": 1}}
+    summary = Report("", 0, "", [], found, frozenset()).summary()
+    assert (summary["episodes"], summary["failed_checks"]) == (3, 2)
