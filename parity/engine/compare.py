@@ -164,7 +164,7 @@ class Comparison:
         self.compared += other.compared
         self.mismatches += other.mismatches
         self.max_ulps = max(self.max_ulps, other.max_ulps)
-        self.max_abs = max(self.max_abs, other.max_abs)
+        self.max_abs = float(np.maximum(self.max_abs, other.max_abs))  # NaN is the larger
         pairs = zip(self.ulp_histogram, other.ulp_histogram, strict=True)
         self.ulp_histogram = [mine + theirs for mine, theirs in pairs]
         if not (math.isnan(self.error) or other.error <= self.error):
