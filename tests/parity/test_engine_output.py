@@ -43,6 +43,7 @@ def without_time(values: Any) -> Any:
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[Path, Path]:
     """A private key and its public half."""
+    pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
     pem = pytest.importorskip("cryptography.hazmat.primitives.serialization")
     ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
     key, form = ed25519.Ed25519PrivateKey.generate(), pem.PrivateFormat.PKCS8
