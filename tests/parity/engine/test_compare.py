@@ -388,6 +388,7 @@ def test_what_is_merged_keeps_the_larger_of_each_and_a_number_that_is_none() -> 
     assert replace(two).merge(one) == Comparison("b", 8, 3, 7, 2.5, both, 0.25, 2.0, "first")
     equal = replace(two, error=0.25)
     assert replace(one).merge(equal).where == "first"  # the first of two alike
+    assert not Comparison(mismatches=1).passed  # however little was compared
     for a, b in ((one, replace(two, max_abs=math.nan)), (replace(two, max_abs=math.nan), one)):
         assert math.isnan(replace(a).merge(b).max_abs)
     for a, b in ((one, replace(two, error=math.nan)), (replace(two, error=math.nan), one)):

@@ -372,3 +372,12 @@ def test_the_action_that_does_not_fit_is_named(actions: Any, named: str) -> None
         as_actions(actions)
     kept = as_actions([2**31 - 1, -(2**31)])
     assert (kept.dtype, kept.tolist()) == (np.int32, [2**31 - 1, -(2**31)])
+
+
+def test_of_several_numbers_that_are_not_held_the_first_is_named() -> None:
+    for numbers, first in (((1, 300, -4), 300), ((0.5, 1, 300), 0.5), ((1, 2**70, 0.25), 2**70)):
+        table = _Table((3,), {"x": np.uint8, "y": np.int64})
+        for row, number in enumerate(numbers):
+            table.put((row,), {"x": number, "y": 7})
+        with pytest.raises(ValueError, match=f"^x is {first}, which uint8 does not hold$"):
+            table.columns()

@@ -15,6 +15,8 @@ from parity.engine import verify
 from parity.engine.compare import Array, Comparison, close, exact
 from parity.engine.measure import of_error
 from parity.engine.pair import Fields
+from parity.engine.record import record_episodes
+from parity.engine.replay import replay as replayed
 from parity.engine.report import Report
 from parity.engine.verify import (
     CheckResult,
@@ -40,6 +42,7 @@ from tests.parity.engine.made_sides import (
     with_masks,
     with_one_changed,
 )
+from tests.parity.walker import walker_pair
 
 
 def test_sides_that_agree_pass_and_every_number_of_a_step_taken_is_counted() -> None:
@@ -349,3 +352,14 @@ def test_a_replay_that_lacks_a_field_is_told_and_its_restarts_do_not_pass(name: 
     assert found[0].notes == {"episodes": 3, "policies": {"left": 2, "right": 1}}
     summary = Report("", 0, "", [], found, frozenset()).summary()
     assert (summary["episodes"], summary["failed_checks"]) == (3, 2)
+
+
+def test_curves_are_kept_of_six_episodes_at_most() -> None:
+    pair = walker_pair()
+    recording = record_episodes(pair, 0, 8, np.random.default_rng(4))
+    curves = judge_replay(pair, recording, replayed(pair, recording))[0].notes["curves"]
+    assert [one["start"] for one in curves] == recording.starts[:6].tolist()
+    assert [len(one["port"]) for one in curves] == recording.lengths[:6].tolist()
+    assert len({tuple(one["reference"]) for one in curves}) > 3
+    few = record_episodes(pair, 0, 2, np.random.default_rng(4))
+    assert len(judge_replay(pair, few, replayed(pair, few))[0].notes["curves"]) == 2
