@@ -323,7 +323,7 @@ def test_a_certificate_of_another_kind_or_too_large_is_refused(
         read(path)
 
 
-def test_a_certificate_is_the_signer_s_alone(tmp_path: Path) -> None:
+def test_a_certificate_is_the_signer_s_alone(tmp_path: Path, whole: dict[str, Any]) -> None:
     pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
     pem = pytest.importorskip("cryptography.hazmat.primitives.serialization")
     ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
@@ -334,14 +334,14 @@ def test_a_certificate_is_the_signer_s_alone(tmp_path: Path) -> None:
     for name, key in (("own.pub", signer), ("other.pub", other)):
         (tmp_path / name).write_bytes(key.public_key().public_bytes(pem.Encoding.PEM, shown))
     path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(envelope(small(), private)))
+    path.write_text(json.dumps(envelope(whole, private)))
     by = read(path, tmp_path / "own.pub")["signed_by"]
     assert len(by) == 64
     assert by == json.loads(path.read_text())["signatures"][0]["keyid"]
     assert read(path)["signed_by"] == ""  # a signature that nobody checks says nothing
     with refuses(kind=CertificateError):
         read(path, tmp_path / "other.pub")
-    path.write_text(json.dumps(envelope(small())))
+    path.write_text(json.dumps(envelope(whole)))
     with refuses(kind=CertificateError):
         read(path, tmp_path / "own.pub")
 

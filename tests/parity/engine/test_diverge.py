@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from parity.engine.compare import Tolerance, close
 from parity.engine.diverge import (
     Divergence,
     FieldDifference,
@@ -232,7 +233,10 @@ def test_a_disagreement_in_a_case_is_told_whole_after_it_was_made_smaller() -> N
     ]
 
 
-def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_distance() -> None:
+@pytest.mark.parametrize("rule", [close(ulps=1), Tolerance(1e-9), Tolerance(0.0, 1e-9)], ids=repr)
+def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_distance(
+    rule: Tolerance,
+) -> None:
     """What a float is off is told in ulps, and of what must be equal there is no distance."""
     pair = walker_pair()
     plain = pair.port.observe
@@ -247,7 +251,11 @@ def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_di
         out = given(key, state, action, params)
         return out._replace(final_obs=observe(out.final_state, params))
 
-    odd = replace(pair, port=replace(pair.port, observe=observe, step=step))
+    odd = replace(
+        pair,
+        port=replace(pair.port, observe=observe, step=step),
+        rules={**pair.rules, "obs": rule},
+    )
     found = differences(odd, Case(0, {"place": 3, "steps": 6, "begun": 0}, 1))
     assert [(one.when, one.field) for one in found] == [("before", "obs[1]"), ("after", "obs[1]")]
     assert found[0].ulps == 16

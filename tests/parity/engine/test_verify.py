@@ -200,6 +200,7 @@ def results() -> dict[str, CheckResult]:
         "nothing": {"fields": {"a": fine}, "measures": {"n": near}},
         "a number": {"fields": {"a": fine, "b": wrong, "c": fine}},
         "a measure": {"measures": {"m": near, "n": far, "o": near}},
+        "measures": {"measures": {"m": far, "n": near, "o": far, "p": far}},
         "a place": {"first": Mismatch(0, 0, "restarted", (), 1.0, 0.0)},
         "no check": {"error": "could not be carried out"},
     }
@@ -212,6 +213,7 @@ def results() -> dict[str, CheckResult]:
         ("nothing", 12, 0),
         ("a number", 14, 2),
         ("a measure", 17, 1),
+        ("measures", 16, 3),
         ("a place", 0, 0),
         ("no check", 0, 0),
     ],
@@ -363,3 +365,25 @@ def test_curves_are_kept_of_six_episodes_at_most() -> None:
     assert len({tuple(one["reference"]) for one in curves}) > 3
     few = record_episodes(pair, 0, 2, np.random.default_rng(4))
     assert len(judge_replay(pair, few, replayed(pair, few))[0].notes["curves"]) == 2
+
+
+def test_rewards_that_are_no_numbers_make_a_deviation_wherever_they_stand() -> None:
+    free = {**RULES, "masks": exact(), "reward": close(floor=1e9, nan_is_undefined=True)}
+    for lane in range(LANES):
+        recording, played = sides()
+        for after in (recording.after, played.after):
+            after["reward"][lane, 0] = np.nan
+        result = judge_replay(pair_of(rules=free), recording, with_masks(played))[0]
+        assert result.first is not None
+        assert (result.first.field, result.first.lane, result.passed) == ("episode reward", lane, False)
+        assert np.isnan(result.notes["reward_deviation_max"])
+
+
+def test_a_number_that_differs_is_told_before_an_episode_s_reward() -> None:
+    recording, played = sides()
+    after = {**played.after, "reward": played.after["reward"] * 2}
+    made = with_one_changed(with_masks(played)._replace(after=after), "before", "grid", (0, 1, 1))
+    result = judge_replay(pair_of(max_deviation=0.5), recording, made)[0]
+    assert result.first is not None
+    assert (result.first.field, result.first.index) == ("grid", (1, 1))
+    assert result.notes["reward_deviation_max"] == pytest.approx(1.0)

@@ -189,3 +189,37 @@ def test_restarts_in_several_worlds_are_each_held_against_a_reset_there() -> Non
             first = check_restarts(pair, recording, honest._replace(restart=restart)).first
             shown = float(honest.restart["obs"][lane, 1])
             assert first == Mismatch(lane, -1, "obs", (1,), shown, shown + 1)
+
+
+def test_many_lanes_of_several_worlds_are_each_held_against_their_own_reset() -> None:
+    worlds, starts = np.array([1, 0, 1, 0, 0]), np.array([6, 5, 4, 3, 5])
+    recording, played = sides()
+    rows = np.zeros(5, int)
+    ended = np.ones((5, 1), bool)
+    after = {**{name: value[rows, :1] for name, value in recording.after.items()}, "terminated": ended}
+    many = replace(
+        recording, worlds=rows.astype(np.int32), actions=rows[:, None], lengths=rows + 1, after=after
+    )
+    restart = {**resting(*starts), "masks": np.ones((5, 1), bool)}
+    honest = played._replace(restarted=ended, untouched=ended, restart=restart)
+    pair = pair_of(begun=lambda fields: (worlds, fields["place"]))
+    result = check_restarts(pair, many, honest)
+    assert (result.passed, result.compared, result.notes) == (True, 5, {"distinct_starts": 4})
+    for lane in range(5):
+        for name, place in (("obs", (lane, 1)), ("grid", (lane, 1, 0)), ("masks", (lane, 0))):
+            other = {**restart, name: changed(restart[name], place)}
+            result = check_restarts(pair, many, honest._replace(restart=other))
+            was, now = restart[name][place].item(), other[name][place].item()
+            assert result.first == Mismatch(lane, -1, name, place[1:], was, now)
+
+
+def test_what_stands_behind_an_episode_s_end_is_no_restart() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    recording.after["terminated"][1, 2] = True  # of a lane of one step
+    restart = {**honest.restart, "obs": changed(honest.restart["obs"], (1, 0))}
+    made = honest._replace(
+        restarted=recording.after["terminated"] | recording.after["truncated"], restart=restart
+    )
+    result = check_restarts(pair_of(), recording, made)
+    assert (result.passed, result.compared) == (True, 2)
