@@ -57,7 +57,12 @@ def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
 
 
 def curve_plot(number: int, curve: Values) -> dict[str, Any]:
-    """Draw one episode on both sides, and the difference underneath; cents are drawn in dollars."""
+    """Draw one episode on both sides, and the difference underneath; cents are drawn in dollars.
+
+    Returns:
+        The curve with its drawing, "what" it shows in its "unit", the "largest" difference that can be
+        drawn, whether the sides are "unequal", and whether the "whole" curve can be drawn.
+    """
     name, unit = curve["field"], curve["unit"]
     mine, theirs = (np.asarray(curve[side], np.float64) for side in ("reference", "port"))
     # A value of half the largest float and more would leave no room for the axis' own arithmetic.
@@ -69,7 +74,8 @@ def curve_plot(number: int, curve: Values) -> dict[str, Any]:
     apart = theirs - mine
     steps = np.arange(len(mine))
     largest = float(np.nanmax(np.abs(apart))) if np.isfinite(apart).any() else 0.0
-    unequal = bool(not np.array_equal(mine, theirs)) or not np.isfinite(apart).all()
+    whole = bool(np.isfinite(apart).all())
+    unequal = not (whole and np.array_equal(mine, theirs))
 
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 270)
@@ -96,8 +102,10 @@ def curve_plot(number: int, curve: Values) -> dict[str, Any]:
         return figure
 
     label = f"{what} of an episode on both sides and their difference, at most {_tick(largest)}"
+    label += "" if whole else " where it can be drawn"
     svg = draw(f"curve{number}", label, paint, NARROW)
-    return {**curve, "svg": svg, "what": what, "unit": shown, "largest": largest, "unequal": unequal}
+    found = {"largest": largest, "unequal": unequal, "whole": whole}
+    return {**curve, "svg": svg, "what": what, "unit": shown, **found}
 
 
 def _both(axes: Axes, steps: Any, reference: Any, port: Any) -> None:

@@ -22,7 +22,7 @@ from parity.engine.diverge import (
     state_before,
 )
 from parity.engine.pair import Case, Pair
-from parity.engine.record import record_episodes
+from parity.engine.record import record_actions, record_episodes
 from parity.engine.replay import replay
 from parity.engine.verify import Mismatch, check_recording, check_replay
 from tests.parity.walker import stuck_at_seven, walker_pair
@@ -297,3 +297,14 @@ def test_an_episode_s_reward_takes_all_of_its_actions() -> None:
     assert (found.lane, found.step, found.state, found.command) == (lane, -1, None, "")
     assert found.actions == recording.actions[lane, :length].tolist()
     assert found.moment["place"] == recording.starts[lane]
+
+
+def test_an_episode_s_reward_that_its_first_step_shows_is_told_by_that_step() -> None:
+    pair = two_worlds()
+    actions = np.array([[1, 0, 0], [1, 0, 0]], np.int32)
+    recording = record_actions(pair, 1, np.array([2, 7], np.int32), actions)
+    found = explain_replay(pair, recording, Mismatch(1, -1, "episode reward", (), 1.0, 2.0), "replay")
+    state = {"place": 7, "steps": 0, "begun": 7}
+    assert (found.actions, found.state, found.step) == ([1], state, -1)
+    assert found.command == f"walk 1 {state} 1 ()"
+    assert {one.field for one in found.differences} == {"place", "reward", "obs[0]"}

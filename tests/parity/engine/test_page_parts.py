@@ -374,3 +374,25 @@ def test_a_finding_tells_the_rule_of_its_own_check(
     text = " ".join(re.sub(r"<[^>]*>", " ", page[page.index("<body") :]).split())
     assert f"Distance {distance} Rule {rule} Shortest" in text
     assert ("logic must be equal" in text) == (rule == BARS)
+
+
+def test_what_cannot_be_drawn_of_a_curve_is_no_difference_of_nothing() -> None:
+    told = {
+        "no difference": ([1.0, 250.0], [1.0, 250.0]),
+        "differs by up to $2.50": ([100.0, 100.0], [350.0, 100.0]),
+        "differs in numbers that cannot be drawn": ([1.0, math.nan], [1.0, math.nan]),
+        "differs by up to $1.00, and in numbers that cannot be drawn": ([1.0, 2.0], [101.0, math.inf]),
+    }
+    for words, (reference, port) in told.items():
+        check = CheckResult("data", NORTH, 1, {"balance": seen(CENTS, 1)})
+        curve = {
+            "field": "balance",
+            "policy": "seldom",
+            "start": 3,
+            "reference": reference,
+            "port": port,
+        }
+        check.notes["curves"] = [curve]
+        page = render(values_of(Report("a pair", 7, "jitted", [], [check], frozenset())))
+        mark = "good" if words == "no difference" else "bad"
+        assert f'<span class="{mark}">{words}</span>' in page

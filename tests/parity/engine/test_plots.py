@@ -36,23 +36,23 @@ def test_curves_are_drawn_as_reviewed(drawn: Drawings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "port", "unit", "largest", "unequal"),
+    ("reference", "port", "unit", "largest", "unequal", "whole"),
     [
-        ([100, 250], [100, 250], "cents", 0.0, False),
-        ([100, 250, 400], [100, 240, 425], "cents", 0.25, True),
-        ([100, 250], [100, 250.5], "bars", 0.5, True),
-        ([2.0], [-1.0], "", 3.0, True),
-        ([1.0, math.nan], [1.0, math.nan], "", 0.0, True),
-        ([math.nan], [1.0], "", 0.0, True),
-        ([1.0, math.inf], [4.0, math.inf], "", 3.0, True),
-        ([1e149], [1e149], "", 0.0, False),
-        ([1e150], [1e150], "", 0.0, True),
-        ([None, 1.0], [None, 1.0], "", 0.0, True),
-        ([], [], "", 0.0, False),
+        ([100, 250], [100, 250], "cents", 0.0, False, True),
+        ([100, 250, 400], [100, 240, 425], "cents", 0.25, True, True),
+        ([100, 250], [100, 250.5], "bars", 0.5, True, True),
+        ([2.0], [-1.0], "", 3.0, True, True),
+        ([1.0, math.nan], [1.0, math.nan], "", 0.0, True, False),
+        ([math.nan], [1.0], "", 0.0, True, False),
+        ([1.0, math.inf], [4.0, math.inf], "", 3.0, True, False),
+        ([1e149], [1e149], "", 0.0, False, True),
+        ([1e150], [1e150], "", 0.0, True, False),
+        ([None, 1.0], [None, 1.0], "", 0.0, True, False),
+        ([], [], "", 0.0, False, True),
     ],
 )
 def test_a_curve_says_by_how_much_the_sides_differ(
-    reference: list[Any], port: list[Any], unit: str, largest: float, unequal: bool
+    reference: list[Any], port: list[Any], unit: str, largest: float, unequal: bool, whole: bool
 ) -> None:
     given = curve(reference, port, unit)
     shown = {"cents": "$"}.get(unit, unit)
@@ -64,7 +64,10 @@ def test_a_curve_says_by_how_much_the_sides_differ(
         "unit": shown,
         "largest": largest,
         "unequal": unequal,
+        "whole": whole,
     }
+    where = "" if whole else " where it can be drawn"
+    assert f'their difference, at most {largest:g}{where}"'.replace("-", "−") in svg
     assert f'aria-label="{told["what"]} of an episode on both sides and their difference, at' in svg
 
 
