@@ -303,7 +303,9 @@ def test_an_episode_s_reward_that_its_first_step_shows_is_told_by_that_step() ->
     pair = two_worlds()
     actions = np.array([[1, 0, 0], [1, 0, 0]], np.int32)
     recording = record_actions(pair, 1, np.array([2, 7], np.int32), actions)
+    recording.worlds = np.array([0, 1], np.int32)
     found = explain_replay(pair, recording, Mismatch(1, -1, "episode reward", (), 1.0, 2.0), "replay")
+    assert (found.world, found.moment["world"]) == ("other line", 1)
     state = {"place": 7, "steps": 0, "begun": 7}
     assert (found.actions, found.state, found.step) == ([1], state, -1)
     assert found.command == f"walk 1 {state} 1 ()"
