@@ -59,6 +59,8 @@ def test_each_lane_and_each_seed_begins_elsewhere() -> None:
     assert len(np.unique(starts)) == LANES
     assert np.array_equal(starts, again.restart["place"])
     assert not set(starts.tolist()) & set(other.restart["place"].tolist())
+    begun = [played(seed).restart["place"].tolist() for seed in (2, 3, 4, 256, 2**16, 2**31 - 1)]
+    assert len({tuple(one) for one in (*begun, starts.tolist(), other.restart["place"].tolist())}) == 8
 
 
 def test_a_lane_begins_elsewhere_at_each_step() -> None:
@@ -199,3 +201,24 @@ def test_a_lane_that_never_ends_keeps_what_it_began_with() -> None:
     assert not seen.restarted.any()
     for name, value in seen.before.items():
         assert np.array_equal(seen.restart[name], value), name
+
+
+def test_what_a_step_returns_stands_for_a_field_of_the_state_of_that_name() -> None:
+    """As it does in what is recorded of the reference."""
+    given = walker_pair()
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        out = given.port.step(key, state, action, params)
+        return out._replace(outcome={**out.outcome, "steps": out.final_state["steps"] * 10})
+
+    def stepped(env: Any, action: int) -> Any:
+        return {**given.reference.step(env, action), "steps": np.int32(env.steps * 10)}
+
+    pair = replace(
+        given,
+        port=replace(given.port, step=step),
+        reference=replace(given.reference, step=stepped),
+    )
+    recording = record_actions(pair, 0, np.array([1, 2], np.int32), np.zeros((2, 3), np.int32))
+    seen = replay(pair, recording)
+    assert recording.after["steps"].tolist() == seen.after["steps"].tolist() == [[10, 20, 30]] * 2
