@@ -48,7 +48,8 @@ def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
     for number, check in enumerate(holders):
         curves = check["notes"]["curves"]
         for place, curve in enumerate(curves):
-            same = np.array_equal(*(np.asarray(curve[x], np.float64) for x in ("reference", "port")))
+            mine, theirs = (np.asarray(curve[side], np.float64) for side in ("reference", "port"))
+            same = np.array_equal(mine, theirs)
             rank = (same, (place - number) % len(curves), number)
             rule = check["fields"].get(curve["field"], {}).get("rule", "")
             ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))

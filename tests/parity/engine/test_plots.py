@@ -109,6 +109,7 @@ def test_coverage_is_drawn_as_reviewed(drawn: Drawings) -> None:
     with drawn():
         coverage_plots(covered({"b": 2, "a": 70_000}, ["a", "c"], ["c"]))
         coverage_plots(covered(counts, ["branch 03", "branch 08"], []))
+        coverage_plots(covered({"seldom": 3}, [], []))
 
 
 @pytest.mark.parametrize(

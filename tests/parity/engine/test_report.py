@@ -378,3 +378,21 @@ def test_a_test_case_s_name_holds_check_and_world_and_each_failure_its_own_words
         ({"classname": "parity", "name": "x, port[south]"}, [("failure", {"message": far})]),
         ({"classname": "parity", "name": "coverage"}, [("failure", {"message": "never seen: flown"})]),
     ]
+
+
+def test_a_check_that_failed_before_it_compared_anything_failed() -> None:
+    for why, values in FAILINGS.items():
+        check = CheckResult("restart", "south", 0, **values)
+        made = report([passing("replay"), check, passing("generated")])
+        assert (made.verdict, made.summary()["failed_checks"]) == (DIFFERENT, 1), why
+        suite = ElementTree.fromstring(made.to_junit())
+        assert (suite.get("failures"), suite.get("skipped")) == ("1", "0")
+
+
+def test_every_check_of_nothing_is_skipped() -> None:
+    nothing = [CheckResult("restart", world, 0, {"obs": Comparison()}) for world in "abc"]
+    suite = ElementTree.fromstring(report([*nothing, passing("replay")]).to_junit())
+    assert suite.get("skipped") == "3"
+    skipped = [case.find("skipped") for case in suite]
+    assert [one is not None for one in skipped] == [True, True, True, False, False]
+    assert {one.get("message") for one in skipped if one is not None} == {"nothing was compared"}
