@@ -196,7 +196,8 @@ def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
         c["notes"]["reward_deviation_limit"] for c in checks if "reward_deviation_limit" in c["notes"]
     ]
     if not limits:
-        return Tile(label, "–", "no episodes replayed")
+        tried = any(check["check"] == "replay" for check in checks)
+        return Tile(label, "–", "no replay could be compared" if tried else "no episodes replayed")
     below = f"at most {figures(deviation, 1)} of it; the limit is ±{100 * min(limits):g}%"
     if deviation > 1:
         below += "; above 100% the difference is larger than the reference's own reward"

@@ -401,3 +401,18 @@ def test_what_cannot_be_drawn_of_a_curve_is_no_difference_of_nothing() -> None:
         page = render(values_of(Report("a pair", 7, "jitted", [], [check], frozenset())))
         mark = "good" if words == "no difference" else "bad"
         assert f'<span class="{mark}">{words}</span>' in page
+
+
+def test_episodes_that_could_not_be_compared_are_no_episodes_of_none() -> None:
+    def told(*checks: CheckResult) -> tuple[str, str, bool]:
+        values = Report("a pair", 7, "jitted", [], list(checks), frozenset()).to_dict()
+        tile = tiles(values)[3]
+        return tile.value, tile.below, tile.bad
+
+    lost = CheckResult("replay", NORTH, 3, error="no such field", notes={"episodes": 4})
+    assert told() == told(CheckResult("data", NORTH, 3)) == ("–", "no episodes replayed", False)
+    assert told(lost) == ("–", "no replay could be compared", False)
+    assert told(lost, replayed(NORTH, 1))[0] == "1.10%"
+    assert "no replay could be compared" in render(
+        values_of(Report("a pair", 7, "jitted", [], [lost], frozenset()))
+    )
