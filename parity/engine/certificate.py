@@ -153,6 +153,8 @@ def read(path: Path, key: Path | None = None) -> dict[str, Any]:
         sealed = read_json(path, dict[str, Any], CERTIFICATE_FILE)
         if "payload" not in sealed:
             version = convert(sealed, _Format, CERTIFICATE_FILE, where=path).format
+            if version == FORMAT:
+                raise CERTIFICATE_FILE.damaged(path, "it is in no envelope")
             raise InputError(f"{path}: certificate format {version!r} is not {FORMAT}; {MEND}")
         subjects, values, signer = unseal(sealed, KIND, CERTIFICATE_FILE, path, key)
         version = convert(values, _Format, CERTIFICATE_FILE, where=path).format

@@ -50,7 +50,8 @@ def ulp_distance(a: Array, b: Array) -> NDArray[np.int64]:
 
 def _equal(a: Array, b: Array) -> NDArray[np.bool_]:
     """Return which numbers are finite and equal, value for value."""
-    return np.asarray((a == b) & np.isfinite(a))
+    same = a == b if a.dtype.kind == b.dtype.kind else same_numbers(a, b)
+    return np.asarray(same & np.isfinite(a))
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,10 @@ class Tolerance:
         """Return the tolerance as text."""
         if self.exact:
             return f"equal{f' ({self.unit})' if self.unit else ''}"
-        if self.ulps:
-            return f"within {self.ulps} ulps or {self.absolute:g}"
         of = "the row" if self.relative_to == "row" else "itself"
+        if self.ulps:
+            more = f" + {self.relative:g} of {of}" if self.relative else ""
+            return f"within {self.ulps} ulps or {self.absolute:g}{more}"
         return f"{self.absolute:g} + {self.relative:g} of {of}"
 
 
@@ -162,7 +164,7 @@ class Comparison:
         self.compared += other.compared
         self.mismatches += other.mismatches
         self.max_ulps = max(self.max_ulps, other.max_ulps)
-        self.max_abs = max(self.max_abs, other.max_abs)
+        self.max_abs = float(np.maximum(self.max_abs, other.max_abs))  # NaN is the larger
         pairs = zip(self.ulp_histogram, other.ulp_histogram, strict=True)
         self.ulp_histogram = [mine + theirs for mine, theirs in pairs]
         if not (math.isnan(self.error) or other.error <= self.error):

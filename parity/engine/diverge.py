@@ -14,7 +14,7 @@ from parity.engine.generate import shrink
 from parity.engine.pair import Case, Pair
 from parity.engine.record import Recording, record_cases
 from parity.engine.replay import replay
-from parity.engine.verify import Mismatch, diverges, shifted
+from parity.engine.verify import EPISODE_REWARD, Mismatch, diverges, shifted
 
 NOT_STATE = frozenset({"obs", "masks"})
 ENDS = frozenset({"terminated", "truncated"})
@@ -101,22 +101,25 @@ def findings(divergences: Sequence[Divergence]) -> list[Finding]:
     Disagreements with a field of the state in common count as one fault's, and so do, where no state
     differs, those with any field in common: a wrong state leads to wrong floats, ends and masks.
     """
-    groups: list[tuple[set[str], list[Divergence]]] = []
-    for one in divergences:
-        fields, members = reached(one), [one]
+    groups: list[tuple[set[str], list[int]]] = []
+    for number, one in enumerate(divergences):
+        fields, numbers = reached(one), [number]
         for group in [group for group in groups if group[0] & fields]:
             groups.remove(group)
-            fields, members = fields | group[0], group[1] + members
-        groups.append((fields, members))
-    return [
-        Finding(
-            smallest=min(members, key=_length),
-            fields=sorted(fields),
-            worlds=list(dict.fromkeys(one.world for one in members)),
-            checks=list(dict.fromkeys(one.check for one in members)),
+            fields, numbers = fields | group[0], group[1] + numbers
+        groups.append((fields, sorted(numbers)))
+    found = []
+    for fields, numbers in sorted(groups, key=lambda group: group[1]):
+        members = [divergences[number] for number in numbers]
+        found.append(
+            Finding(
+                smallest=min(members, key=_length),
+                fields=sorted(fields),
+                worlds=list(dict.fromkeys(one.world for one in members)),
+                checks=list(dict.fromkeys(one.check for one in members)),
+            )
         )
-        for fields, members in groups
-    ]
+    return found
 
 
 def reached(divergence: Divergence) -> set[str]:
@@ -171,14 +174,16 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
     """Explain a disagreement met in a replayed episode.
 
     Cutting actions off the front of an episode that starts from a reset gets stuck; injecting the
-    state just before the disagreement gives one action, unless a side hides state.
+    state just before the disagreement gives one action, unless a side hides state. An episode's reward
+    takes all of its actions.
     """
     lane, step = mismatch.lane, max(mismatch.step, 0)
     world = int(recording.worlds[lane])
-    actions = recording.actions[lane, : step + 1].tolist()
+    taken = recording.lengths[lane] if mismatch.field == EPISODE_REWARD else step + 1
+    actions = recording.actions[lane, :taken].tolist()
     state: dict[str, Any] | None = state_before(recording, lane, step)
     assert state is not None
-    case = Case(world, state, actions[-1])
+    case = Case(world, state, actions[step])
     differing: list[FieldDifference] = []
     command = ""
     if diverges(pair, [case])[0]:

@@ -28,14 +28,14 @@ from parity.engine.format import (
     unit_of,
 )
 from parity.engine.measure import share_of
-from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
-from parity.engine.report import DIFFERENT, SAME
+from parity.engine.plots import chosen_curves, coverage_plots, curve_plot, ulp_plots
+from parity.engine.report import DIFFERENT, SAME, read_back
+from parity.engine.verify import EPISODE_REWARD
 
 Values = Mapping[str, Any]
 
-MAX_CURVES = 12
 MAX_DIFFERENCES = 200
-"""Curves, and differing fields of one divergence, that the page shows at most."""
+"""Differing fields of one divergence that the page shows at most."""
 
 ABOUT = {
     "replay": "episodes recorded on the reference, replayed on the port, every field of every step",
@@ -54,11 +54,13 @@ def render(report: Values) -> str:
     """Return the page of a report.
 
     Args:
-        report: what :meth:`parity.engine.report.Report.to_dict` returns, or the same read from JSON.
+        report: what :meth:`parity.engine.report.Report.to_dict` returns, or the same read from JSON,
+            where a number that is not finite is null; it is shown as NaN.
 
     Returns:
         HTML that asks for nothing outside itself.
     """
+    report = read_back(report)
     env = templates(
         "parity.engine",
         amount=amount,
@@ -88,7 +90,7 @@ def render(report: Values) -> str:
         groups=_groups(checks),
         failed=failed,
         fields=sorted(fields, key=lambda field: field["stats"].mismatches == 0),
-        divergences=[_divergence(divergence, fields) for divergence in report["divergences"]],
+        divergences=[_divergence(divergence, report["checks"]) for divergence in report["divergences"]],
         units=units,
         world_columns=_columns(report["worlds"]),
         settings=_settings(report["worlds"]),
@@ -194,7 +196,8 @@ def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
         c["notes"]["reward_deviation_limit"] for c in checks if "reward_deviation_limit" in c["notes"]
     ]
     if not limits:
-        return Tile(label, "–", "no episodes replayed")
+        tried = any(check["check"] == "replay" for check in checks)
+        return Tile(label, "–", "no replay could be compared" if tried else "no episodes replayed")
     below = f"at most {figures(deviation, 1)} of it; the limit is ±{100 * min(limits):g}%"
     if deviation > 1:
         below += "; above 100% the difference is larger than the reference's own reward"
@@ -291,29 +294,45 @@ def exceeds(measure: Values) -> bool:
 
 
 def _measured(checks: Sequence[Values]) -> list[dict[str, Any]]:
-    """Return a table for each kind of check that measures: what, limit, and each world's error."""
+    """Return a table for each kind of check that measures: what, limit, and each world's error.
+
+    What has two limits has two rows.
+    """
     kinds = dict.fromkeys(check["check"] for check in checks if check["measures"])
     tables = []
     for kind in kinds:
         held = [check for check in checks if check["check"] == kind and check["measures"]]
-        names = dict.fromkeys(name for check in held for name in check["measures"])
+        keys = [[(name, m["limit"]) for name, m in check["measures"].items()] for check in held]
         rows = [
             {
-                "name": name,
-                "limit": next(c["measures"][name]["limit"] for c in held if name in c["measures"]),
-                "cells": [check["measures"].get(name) for check in held],
+                "name": key[0],
+                "limit": key[1],
+                "cells": [
+                    check["measures"][key[0]] if key in own else None
+                    for check, own in zip(held, keys, strict=True)
+                ],
             }
-            for name in names
+            for key in dict.fromkeys(key for own in keys for key in own)
         ]
         tables.append({"name": kind, "worlds": [check["world"] for check in held], "rows": rows})
     return tables
 
 
-def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
+def _rule(divergence: Values, checks: Sequence[Values]) -> str:
+    """Return the rule of a finding's first mismatch: that of its own check, or else of any."""
+    name = divergence["mismatch"]["field"]
+    rules = {
+        (check["check"], check["world"]): check["fields"][name]["rule"]
+        for check in checks
+        if name in check["fields"]
+    }
+    own = rules.get((divergence["check"], divergence["world"]))
+    return str(own or next(iter(rules.values()), ""))
+
+
+def _divergence(divergence: Values, checks: Sequence[Values]) -> dict[str, Any]:
     """Return a finding with the distance of its first mismatch, and where else it was seen."""
-    mismatch = divergence["mismatch"]
-    rules = {field["name"]: field["stats"].rule for field in fields}
-    rule = rules.get(mismatch["field"], "")
+    mismatch, rule = divergence["mismatch"], _rule(divergence, checks)
     a, b = float(mismatch["reference"]), float(mismatch["port"])
     distance = None
     if tolerance_of(rule) is not None:
@@ -323,6 +342,8 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
         **divergence,
         "place": name_at(mismatch["field"], mismatch["index"]),
         "rule": rule,
+        "equal": rule.startswith("equal"),
+        "whole_episode": mismatch["field"] == EPISODE_REWARD,
         "unit": unit_of(rule),
         "apart": b - a,
         "ulps": distance,
@@ -374,22 +395,3 @@ def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             tallies.append({"name": name, "counts": ordered, "total": counts.total()})
     return tallies
-
-
-def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
-    """Return the curves to show, with their world and unit, and how many there are.
-
-    Curves that differ come first; then every check gives one in turn, each beginning at another of
-    its own, so that many worlds show many policies.
-    """
-    ranked = []
-    holders = [check for check in checks if check["notes"].get("curves")]
-    for number, check in enumerate(holders):
-        curves = check["notes"]["curves"]
-        for place, curve in enumerate(curves):
-            same = curve["reference"] == curve["port"]
-            rank = (same, (place - number) % len(curves), number)
-            rule = check["fields"].get(curve["field"], {}).get("rule", "")
-            ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))
-    ranked.sort(key=lambda item: item[0])
-    return [curve for _, curve in ranked[:MAX_CURVES]], len(ranked)

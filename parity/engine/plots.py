@@ -16,9 +16,12 @@ from foundation.report.bars import Bar, Scale, above
 from foundation.report.format import MINUS, short
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
 from parity.engine.compare import ULP_BUCKETS, Comparison
-from parity.engine.format import CENTS, ulps
+from parity.engine.format import CENTS, ulps, unit_of
 
 Values = Mapping[str, Any]
+
+MAX_CURVES = 12
+"""Curves drawn."""
 
 MAX_HISTOGRAMS = 9
 """Histograms drawn; further fields are in the table."""
@@ -34,8 +37,33 @@ def _tick(value: float, _: int | None = None) -> str:
     return text.replace("-", MINUS)
 
 
+def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
+    """Return the curves to show, with their world and unit, and how many there are.
+
+    Curves that differ come first; then every check gives one in turn, each beginning at another of
+    its own, so that many worlds show many policies.
+    """
+    ranked = []
+    holders = [check for check in checks if check["notes"].get("curves")]
+    for number, check in enumerate(holders):
+        curves = check["notes"]["curves"]
+        for place, curve in enumerate(curves):
+            mine, theirs = (np.asarray(curve[side], np.float64) for side in ("reference", "port"))
+            same = np.array_equal(mine, theirs)
+            rank = (same, (place - number) % len(curves), number)
+            rule = check["fields"].get(curve["field"], {}).get("rule", "")
+            ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))
+    ranked.sort(key=lambda item: item[0])
+    return [curve for _, curve in ranked[:MAX_CURVES]], len(ranked)
+
+
 def curve_plot(number: int, curve: Values) -> dict[str, Any]:
-    """Draw one episode on both sides, and the difference underneath; cents are drawn in dollars."""
+    """Draw one episode on both sides, and the difference underneath; cents are drawn in dollars.
+
+    Returns:
+        The curve with its drawing, "what" it shows in its "unit", the "largest" difference that can be
+        drawn, whether the sides are "unequal", and whether the "whole" curve can be drawn.
+    """
     name, unit = curve["field"], curve["unit"]
     mine, theirs = (np.asarray(curve[side], np.float64) for side in ("reference", "port"))
     # A value of half the largest float and more would leave no room for the axis' own arithmetic.
@@ -47,7 +75,8 @@ def curve_plot(number: int, curve: Values) -> dict[str, Any]:
     apart = theirs - mine
     steps = np.arange(len(mine))
     largest = float(np.nanmax(np.abs(apart))) if np.isfinite(apart).any() else 0.0
-    unequal = bool(not np.array_equal(mine, theirs)) or not np.isfinite(apart).all()
+    whole = bool(np.isfinite(apart).all())
+    unequal = not (whole and np.array_equal(mine, theirs))
 
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 270)
@@ -74,8 +103,10 @@ def curve_plot(number: int, curve: Values) -> dict[str, Any]:
         return figure
 
     label = f"{what} of an episode on both sides and their difference, at most {_tick(largest)}"
+    label += "" if whole else " where it can be drawn"
     svg = draw(f"curve{number}", label, paint, NARROW)
-    return {**curve, "svg": svg, "what": what, "unit": shown, "largest": largest, "unequal": unequal}
+    found = {"largest": largest, "unequal": unequal, "whole": whole}
+    return {**curve, "svg": svg, "what": what, "unit": shown, **found}
 
 
 def _both(axes: Axes, steps: Any, reference: Any, port: Any) -> None:

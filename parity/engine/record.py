@@ -169,10 +169,8 @@ def as_actions(chosen: Sequence[Any]) -> Array:
     if actions.dtype.kind not in "iu":
         return actions
     narrow = actions.astype(np.int32)
-    if not np.array_equal(narrow, actions):
-        raise ValueError(
-            f"an action of {np.abs(actions).max()} does not fit into 32 bits; use smaller numbers"
-        )
+    if (lost := actions[narrow != actions]).size:
+        raise ValueError(f"an action of {lost[0]} does not fit into 32 bits; use smaller numbers")
     return narrow
 
 

@@ -127,6 +127,12 @@ class Report:
                 if name not in nearest or _nearer(measure, nearest[name]):
                     nearest[name] = measure
 
+        deviations = [
+            check.notes["reward_deviation_max"]
+            for check in replays
+            if "reward_deviation_max" in check.notes
+        ]
+
         def most(name: str) -> int:
             return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
 
@@ -139,9 +145,7 @@ class Report:
             "failed_checks": sum(not check.passed for check in self.checks),
             "max_ulps_obs": most("obs"),
             "max_ulps_reward": most("reward"),
-            "reward_deviation_max": float(
-                np.max([check.notes["reward_deviation_max"] for check in replays], initial=0.0)
-            ),
+            "reward_deviation_max": float(np.max(deviations, initial=0.0)),
             "relative_errors": {
                 name: {"largest": measure.error, "limit": measure.limit}
                 for name, measure in nearest.items()
@@ -205,6 +209,49 @@ def _nearer(one: Comparison, other: Comparison) -> bool:
     if math.isnan(other.error):
         return False
     return not one.error * other.limit <= other.error * one.limit
+
+
+def read_back(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report's values with NaN wherever a number is null.
+
+    JSON has no number that is not finite. Elsewhere null says that there is nothing: no first mismatch,
+    no state, no distance in ulps.
+
+    Args:
+        values: what :meth:`Report.to_dict` returns, or the same read from JSON.
+    """
+    pair = ("reference", "port")
+    checks = [
+        {
+            **check,
+            "fields": {name: _numbers(one) for name, one in check["fields"].items()},
+            "measures": {name: _numbers(one) for name, one in check["measures"].items()},
+            "notes": _numbers(check["notes"]),
+            "first": check["first"] and _numbers(check["first"], *pair),
+        }
+        for check in values["checks"]
+    ]
+    divergences = [
+        {
+            **one,
+            "mismatch": _numbers(one["mismatch"], *pair),
+            "state": one["state"] and _numbers(one["state"]),
+            "differences": [_numbers(difference, *pair) for difference in one["differences"]],
+        }
+        for one in values["divergences"]
+    ]
+    errors = values["summary"]["relative_errors"]
+    relative = {name: _numbers(error) for name, error in errors.items()}
+    summary = {**_numbers(values["summary"]), "relative_errors": relative}
+    return {**values, "summary": summary, "checks": checks, "divergences": divergences}
+
+
+def _numbers(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return values of which those of these names, or all, are NaN in place of None."""
+    return {
+        name: math.nan if value is None and (not names or name in names) else value
+        for name, value in values.items()
+    }
 
 
 def _failure(check: CheckResult) -> str:

@@ -16,6 +16,9 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes, resets_at
 from parity.engine.replay import Replay, replay
 
+EPISODE_REWARD = "episode reward"
+"""What a mismatch names where the sums of an episode's rewards are too far apart."""
+
 SHOWN_EPISODES = 6
 """Equity curves kept for the report."""
 
@@ -203,7 +206,8 @@ def check_restarts(
     result.compared = len(lanes)
     restart = {name: value[lanes] for name, value in played.restart.items()}
     worlds, starts = pair.begun(restart)
-    expected = {name: value.copy() for name, value in restart.items()}
+    expected = {name: value[:0] for name, value in restart.items()}
+    places = np.zeros(0, int)
     for number in np.unique(worlds):
         here = worlds == number
         known = np.isin(starts, np.asarray(pair.starts[number])) & here
@@ -211,10 +215,17 @@ def check_restarts(
             bad = int(np.argmax(known != here))
             result.first = Mismatch(int(lanes[bad]), -1, "restarted at", (), -1.0, float(starts[bad]))
             return result
-        for name, value in resets_at(pair, int(number), starts[here]).items():
-            expected[name][here] = value
+        shown = resets_at(pair, int(number), starts[here])
+        if len(places):  # of a world before this one
+            shown = {name: np.concatenate([expected[name], value]) for name, value in shown.items()}
+        expected, places = shown, np.concatenate([places, np.flatnonzero(here)])
+    expected = {name: value[np.argsort(places)] for name, value in expected.items()}
     every = np.ones(len(lanes), bool)
-    result.fields, firsts = compare_fields(pair.rules, expected, restart, every)
+    try:
+        result.fields, firsts = compare_fields(pair.rules, expected, restart, every)
+    except ValueError as error:
+        result.error = str(error)
+        return result
     if firsts:
         first = min(firsts, key=lambda one: one.lane)
         result.first = replace(first, lane=int(lanes[first.lane]))
@@ -238,24 +249,26 @@ def check_replay(pair: Pair, world: int, episodes: int, seed: int) -> list[Check
 def judge_replay(pair: Pair, recording: Recording, played: Replay) -> list[CheckResult]:
     """Compare a replay with its recording: every field, the episodes' rewards, the restarts."""
     result = check_recording(pair, recording, played, "replay")
+    result.notes["episodes"] = len(recording.labels)
+    result.notes["policies"] = dict(Counter(recording.labels))
+    if result.error:
+        why = "not carried out, as the replay could not be compared"
+        return [result, CheckResult("restart", result.world, 0, error=why)]
     mine = episode_rewards(recording.after, recording.valid)
     theirs = episode_rewards(played.after, recording.valid)
     # Rewards that cancel leave a sum of which rounding alone is a large part.
-    travelled = np.where(recording.valid, np.abs(recording.after["reward"].astype(np.float64)), 0).sum(
-        1
-    )
+    rewards = np.abs(recording.after["reward"].astype(np.float64))
+    travelled = np.where(recording.valid, rewards, 0).sum(1)
     size = np.maximum(np.abs(mine), np.maximum(1e-5 * travelled, 1e-9))
     deviation = np.abs(theirs - mine) / size
-    result.notes["episodes"] = len(mine)
     result.notes["reward_deviation_max"] = float(deviation.max())
     result.notes["reward_deviation_limit"] = pair.max_deviation
-    result.notes["policies"] = dict(Counter(recording.labels))
     result.notes["curves"] = [
         _curve(pair, recording, played, lane) for lane in range(min(SHOWN_EPISODES, len(mine)))
     ]
     if not deviation.max() <= pair.max_deviation and result.first is None:
         lane = int(deviation.argmax())
-        result.first = Mismatch(lane, -1, "episode reward", (), mine[lane], theirs[lane])
+        result.first = Mismatch(lane, -1, EPISODE_REWARD, (), mine[lane], theirs[lane])
     return [result, check_restarts(pair, recording, played)]
 
 

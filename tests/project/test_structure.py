@@ -30,7 +30,6 @@ OF_SEVERAL = {
     "jax_port/ppo/test_contracts.py": "arrays that the functions of a learner refuse",
     "markets/advice/chat/test_real_server.py": "the client and a server with a model",
     "markets/readers/test_formats.py": "every reader of files",
-    "parity/engine/test_engine.py": "the whole engine on a pair of its own",
     "parity/export_chain/test_both_phases.py": "a policy of each phase trained, exported and verified",
     "parity/harness/faults/test_constants.py": "the harness against constants of the shipped pairs",
     "parity/harness/faults/test_planted.py": "the harness against planted faults",

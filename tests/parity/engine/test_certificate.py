@@ -293,3 +293,98 @@ def test_a_side_s_digest_that_is_not_of_its_files_is_refused(
         path.write_text(json.dumps(seal(statement(changed, KIND, values))))
         with refuses(kind=CertificateError):
             read(path)
+
+
+def test_a_certificate_is_read_as_it_was_issued(tmp_path: Path, whole: dict[str, Any]) -> None:
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(envelope(whole)))
+    assert read(path) == {**whole, "signed_by": ""}
+    subjects, values, _ = unseal(envelope(whole), KIND, CERTIFICATE_FILE, path, None)
+    assert values == {name: value for name, value in whole.items() if name != "sources"}
+    assert subjects.keys() == {*whole["sources"], "port", "reference"}
+    more = {**subjects, "another side": "0" * 64}  # is a file that no file of the code is
+    path.write_text(json.dumps(seal(statement(more, KIND, values))))
+    assert misfits(read(path), whole["sources"]) == ["another side is gone"]
+
+
+def test_a_certificate_of_another_kind_or_too_large_is_refused(
+    tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    path = tmp_path / "certificate.json"
+    subjects, values, _ = unseal(envelope(whole), KIND, CERTIFICATE_FILE, path, None)
+    path.write_text(json.dumps(seal(statement(subjects, f"{KIND}x", values))))
+    with refuses(kind=CertificateError):
+        read(path)
+    path.write_text(json.dumps(envelope(whole)) + " " * 8 * 2**20)
+    with refuses(kind=CertificateError):
+        read(path)
+    path.write_text(json.dumps({**values, "format": 2}))  # of the right format, in no envelope
+    with refuses(kind=CertificateError):
+        read(path)
+
+
+def test_a_certificate_is_the_signer_s_alone(tmp_path: Path, whole: dict[str, Any]) -> None:
+    pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
+    pem = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
+    private = tmp_path / "key.pem"
+    signer, other = (ed25519.Ed25519PrivateKey.generate() for _ in range(2))
+    form, shown = pem.PrivateFormat.PKCS8, pem.PublicFormat.SubjectPublicKeyInfo
+    private.write_bytes(signer.private_bytes(pem.Encoding.PEM, form, pem.NoEncryption()))
+    for name, key in (("own.pub", signer), ("other.pub", other)):
+        (tmp_path / name).write_bytes(key.public_key().public_bytes(pem.Encoding.PEM, shown))
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(envelope(whole, private)))
+    by = read(path, tmp_path / "own.pub")["signed_by"]
+    assert len(by) == 64
+    assert by == json.loads(path.read_text())["signatures"][0]["keyid"]
+    assert read(path)["signed_by"] == ""  # a signature that nobody checks says nothing
+    with refuses(kind=CertificateError):
+        read(path, tmp_path / "other.pub")
+    path.write_text(json.dumps(envelope(whole)))
+    with refuses(kind=CertificateError):
+        read(path, tmp_path / "own.pub")
+
+
+def test_every_reason_against_a_certificate_is_told_in_one_go(whole: dict[str, Any]) -> None:
+    checks = deepcopy(whole["checks"])
+    checks[-1].update(passed=False)
+    checks[-2].update(mismatches=2)
+    counts = {**whole["counts"], "mismatches": 2, "failed_checks": 1, "numbers_compared": 0}
+    numbers = sum(check["numbers"] for check in checks)
+    bad = {
+        **whole, "verdict": "different", "checks": checks, "counts": counts, "required": ["b", "a"],
+        "coverage": {"a": 1, "b": -1},
+    }  # fmt: skip
+    assert unsound(bad) == [
+        "its verdict is 'different'",
+        f"{checks[-2]['check']} on {checks[-2]['world']} did not pass",
+        "it counts 2 mismatches, 1 failed checks",
+        f"its checks compared {numbers} numbers, not 0",
+        "never seen: b",
+    ]
+    sources = {"c.py": "1", "a.py": "2", "d.py": "3"}
+    other = other_version({**whole, "sources": sources}, "numpy", "0.1")
+    other = other_version(other, "jax", None)
+    assert misfits(other, {"b.py": "4", "d.py": "3", "c.py": "9"}) == [
+        "a.py is gone",
+        "b.py is new",
+        "c.py has changed",
+        f"jax was None and is {versions()['jax']}",
+        f"numpy was 0.1 and is {versions()['numpy']}",
+    ]
+
+
+def test_checks_of_like_names_are_not_counted_for_each_other(whole: dict[str, Any]) -> None:
+    """A check after a generated case, or of a part, is none of the transitions that were stepped."""
+    checks = deepcopy(whole["checks"])
+    for name in ("replay, again", "generated, again", "restart after a generated case"):
+        checks.append({**checks[0], "check": name, "compared": 7, "numbers": 0})
+    more = {**whole, "checks": checks}
+    assert unsound(more) == []
+    seen = compared(whole, ["replay"])
+    assert compared(more, ["replay"]) == seen > 0
+    assert compared(more, ["replay", "replay, again"]) == seen + 7
+    checks.append({**checks[0], "check": "replay", "compared": 5, "numbers": 0})
+    [told] = unsound(more)
+    assert told == f"its checks add up to {seen + 5} replayed_transitions, not {seen}"

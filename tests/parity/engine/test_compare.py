@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from parity.engine.compare import (
     FAR,
     ULP_BUCKETS,
     Array,
+    Comparison,
     Tolerance,
     close,
     compare,
@@ -297,3 +299,98 @@ def test_a_number_that_float32_does_not_hold_is_far_and_warns_of_nothing() -> No
         assert int(ulp_distance(np.array(a), np.array(b))) == FAR
     differs, stats = compare(close(), np.array([1e300, 1.0]), np.array([2e300, 1.0]))
     assert (differs.tolist(), stats.max_ulps) == ([True, False], FAR)
+
+
+def test_a_whole_number_that_a_float_does_not_hold_is_another() -> None:
+    whole = np.array([2**53, 2**53 + 1, -(2**60) - 1, 7])
+    for dtype in (np.float32, np.float64):
+        floats = np.array([2**53, 2**53, -(2**60), 7], dtype)
+        for a, b in ((whole, floats), (floats, whole)):
+            differs, stats = compare(exact(), a, b)
+            assert differs.tolist() == [False, True, True, False]
+            assert stats.mismatches == 2
+
+
+def test_a_tolerance_tells_all_that_it_allows() -> None:
+    told = Tolerance(absolute=0.25, relative=0.5, ulps=2, relative_to="row").describe()
+    assert told == "within 2 ulps or 0.25 + 0.5 of the row"
+    assert Tolerance(relative=0.5, ulps=2).describe() == "within 2 ulps or 0 + 0.5 of itself"
+
+
+def test_what_is_allowed_beside_a_number_is_a_share_of_all_its_digits() -> None:
+    half = Tolerance(relative=0.5)
+    expected = np.array([2**24 + 1.0, 2**24 + 1.0, -3.0, 1e300])
+    apart = np.array([2**23 + 0.5, 2**23 + 0.5 + 2**-20, 1.5, 5e299])
+    assert half.agree(expected, expected + apart).tolist() == [True, False, True, True]
+    assert half.agree(expected, expected - apart).tolist() == [True, False, True, True]
+    assert half.allowed(expected).tolist() == [2**23 + 0.5, 2**23 + 0.5, 1.5, 5e299]
+    rows = np.array([[1.0, -8.0], [2.0, 0.0], [-4.0, 4.0]])
+    of_row = Tolerance(absolute=1.0, relative=0.25, relative_to="row")
+    assert of_row.allowed(rows).tolist() == [[3.0, 3.0], [1.5, 1.5], [2.0, 2.0]]
+    deep = of_row.allowed(np.stack([rows, 2 * rows]))
+    assert deep.tolist() == [[[3.0, 3.0], [1.5, 1.5], [2.0, 2.0]], [[5.0, 5.0], [2.0, 2.0], [3.0, 3.0]]]
+    assert of_row.allowed(np.array([1.0, -8.0])).tolist() == [1.25, 3.0]  # no rows
+    assert exact().allowed(rows).tolist() == [[0.0, 0.0]] * 3
+
+
+def test_a_comparison_is_told_whole() -> None:
+    whole = np.array([[3, 250], [7, 10], [1, 2]])
+    other = np.array([[3, 250], [-2, 10], [1, 6]])
+    differs, stats = compare(exact("cents"), whole, other)
+    assert differs.tolist() == [[False, False], [True, False], [False, True]]
+    assert stats == Comparison("equal (cents)", 6, 2, 0, 9.0)
+    ones = np.ones(13, np.float32)
+    steps = np.array([0, 1, 2, 3, 4, 5, 8, 9, 64, 65, 4096, 4097, 10**6], np.int32)
+    differs, stats = compare(close(4), ones, (ones.view(np.int32) + steps).view(np.float32))
+    assert differs.tolist() == [False] * 5 + [True] * 8
+    assert stats.counts() == {
+        "rule": "within 4 ulps or 1e-09",
+        "compared": 13,
+        "mismatches": 8,
+        "max_ulps": 10**6,
+        "max_abs": 10**6 * 2.0**-23,
+        "ulp_histogram": [1, 1, 1, 1, 1, 2, 2, 2, 2],
+    }
+    assert (stats.largest(), stats.passed) == (
+        {"error": 0.0, "limit": 0.0, "compared": 13, "where": ""},
+        False,
+    )
+    floor = compare(close(4, 0.5), np.array([0.0, 0.0, 0.25]), np.array([0.5, 0.75, 0.25]))[1]
+    assert (floor.mismatches, floor.max_ulps, floor.max_abs) == (1, ordinal(0.75), 0.75)
+    assert floor.ulp_histogram == [2, 0, 0, 0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("tolerance", [exact(), close(), Tolerance(0.5, 0.5)], ids=repr)
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_of_nothing_nothing_is_compared(tolerance: Tolerance, shape: tuple[int, ...]) -> None:
+    differs, stats = compare(tolerance, np.zeros(shape), np.ones(shape))
+    assert differs.shape == shape
+    assert stats == Comparison(tolerance.describe())
+    none = np.zeros(3, bool)
+    differs, stats = compare(tolerance, np.zeros((3, 2)), np.ones((3, 2)), none)
+    assert not differs.any()
+    assert stats == Comparison(tolerance.describe())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32])
+def test_whole_numbers_of_any_size_are_apart_by_what_they_are(dtype: Any) -> None:
+    a, b = np.array([3, 200, 7], dtype), np.array([5, 100, 7], dtype)
+    for mine, theirs in ((a, b), (b, a)):
+        stats = compare(exact(), mine, theirs)[1]
+        assert (stats.mismatches, stats.max_abs) == (2, 100.0)
+
+
+def test_what_is_merged_keeps_the_larger_of_each_and_a_number_that_is_none() -> None:
+    one = Comparison("a", 3, 1, 7, 0.5, [1, 2, 3, 4, 5, 6, 7, 8, 9], 0.25, 1.0, "first")
+    two = Comparison("b", 5, 2, 4, 2.5, [9, 1, 1, 1, 1, 1, 1, 1, 2], 0.125, 2.0, "second")
+    both = [10, 3, 4, 5, 6, 7, 8, 9, 11]
+    assert replace(one).merge(two) == Comparison("a", 8, 3, 7, 2.5, both, 0.25, 1.0, "first")
+    assert replace(two).merge(one) == Comparison("b", 8, 3, 7, 2.5, both, 0.25, 2.0, "first")
+    equal = replace(two, error=0.25)
+    assert replace(one).merge(equal).where == "first"  # the first of two alike
+    assert not Comparison(mismatches=1).passed  # however little was compared
+    for a, b in ((one, replace(two, max_abs=math.nan)), (replace(two, max_abs=math.nan), one)):
+        assert math.isnan(replace(a).merge(b).max_abs)
+    for a, b in ((one, replace(two, error=math.nan)), (replace(two, error=math.nan), one)):
+        merged = replace(a).merge(b)
+        assert (math.isnan(merged.error), merged.where) == (True, "second")

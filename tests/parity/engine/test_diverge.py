@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from parity.engine.compare import Tolerance, close
 from parity.engine.diverge import (
     Divergence,
     FieldDifference,
@@ -21,7 +22,7 @@ from parity.engine.diverge import (
     state_before,
 )
 from parity.engine.pair import Case, Pair
-from parity.engine.record import record_episodes
+from parity.engine.record import record_actions, record_episodes
 from parity.engine.replay import replay
 from parity.engine.verify import Mismatch, check_recording, check_replay
 from tests.parity.walker import stuck_at_seven, walker_pair
@@ -232,7 +233,10 @@ def test_a_disagreement_in_a_case_is_told_whole_after_it_was_made_smaller() -> N
     ]
 
 
-def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_distance() -> None:
+@pytest.mark.parametrize("rule", [close(ulps=1), Tolerance(1e-9), Tolerance(0.0, 1e-9)], ids=repr)
+def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_distance(
+    rule: Tolerance,
+) -> None:
     """What a float is off is told in ulps, and of what must be equal there is no distance."""
     pair = walker_pair()
     plain = pair.port.observe
@@ -247,9 +251,62 @@ def test_a_place_within_an_array_is_named_before_and_after_an_action_with_its_di
         out = given(key, state, action, params)
         return out._replace(final_obs=observe(out.final_state, params))
 
-    odd = replace(pair, port=replace(pair.port, observe=observe, step=step))
+    odd = replace(
+        pair,
+        port=replace(pair.port, observe=observe, step=step),
+        rules={**pair.rules, "obs": rule},
+    )
     found = differences(odd, Case(0, {"place": 3, "steps": 6, "begun": 0}, 1))
     assert [(one.when, one.field) for one in found] == [("before", "obs[1]"), ("after", "obs[1]")]
     assert found[0].ulps == 16
     assert found[1].ulps in (15, 16, 17)  # 7 / 12 is rounded on either side
     assert [one.reference for one in found] == [0.5, float(np.float32(7 / 12))]
+
+
+def test_findings_stand_in_order_of_appearance_and_so_does_where_they_were_seen() -> None:
+    seen = [
+        divergence("a", world="one", command="first"),
+        divergence("b", world="two", check="generated"),
+        divergence("d", world="five"),
+        divergence("c", world="three"),
+        divergence("b", "c", world="four", check="restart"),
+        divergence("a", world="six", check="generated"),
+    ]
+    found = [one.to_dict() for one in findings(seen)]
+    assert [one["seen"] for one in found] == [
+        {"fields": ["a"], "worlds": ["one", "six"], "checks": ["replay", "generated"]},
+        {
+            "fields": ["b", "c"],
+            "worlds": ["two", "three", "four"],
+            "checks": ["generated", "replay", "restart"],
+        },
+        {"fields": ["d"], "worlds": ["five"], "checks": ["replay"]},
+    ]
+    assert [one["world"] for one in found] == ["one", "two", "five"]  # of alike ones the first is shown
+    assert found[0] == {**seen[0].to_dict(), "seen": found[0]["seen"]}
+
+
+def test_an_episode_s_reward_takes_all_of_its_actions() -> None:
+    pair = two_worlds()
+    recording = record_episodes(pair, 1, 6, np.random.default_rng(2))
+    lane = int(recording.lengths.argmin())
+    length = int(recording.lengths[lane])
+    assert 1 < length < recording.actions.shape[1]
+    mismatch = Mismatch(lane, -1, "episode reward", (), 1.0, 2.0)
+    found = explain_replay(pair, recording, mismatch, "replay")
+    assert (found.lane, found.step, found.state, found.command) == (lane, -1, None, "")
+    assert found.actions == recording.actions[lane, :length].tolist()
+    assert found.moment["place"] == recording.starts[lane]
+
+
+def test_an_episode_s_reward_that_its_first_step_shows_is_told_by_that_step() -> None:
+    pair = two_worlds()
+    actions = np.array([[1, 0, 0], [1, 0, 0]], np.int32)
+    recording = record_actions(pair, 1, np.array([2, 7], np.int32), actions)
+    recording.worlds = np.array([0, 1], np.int32)
+    found = explain_replay(pair, recording, Mismatch(1, -1, "episode reward", (), 1.0, 2.0), "replay")
+    assert (found.world, found.moment["world"]) == ("other line", 1)
+    state = {"place": 7, "steps": 0, "begun": 7}
+    assert (found.actions, found.state, found.step) == ([1], state, -1)
+    assert found.command == f"walk 1 {state} 1 ()"
+    assert {one.field for one in found.differences} == {"place", "reward", "obs[0]"}

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from parity.engine.generate import DRAWN_AT_ONCE, SeededChoices, seeded_cases, shrink
+from parity.engine.generate import DRAWN_AT_ONCE, SeededChoices, case_strategy, seeded_cases, shrink
 from parity.engine.pair import Case, Choices, Pair
 from tests.parity.walker import walker_pair
 
@@ -77,3 +78,61 @@ def test_a_case_stays_as_it_is_where_no_other_fails() -> None:
     seen: list[Case] = []
     assert shrink(pair_of(seen), failing, lambda case: False, max_examples=20) is failing
     assert 1 <= len(seen) <= 40
+
+
+def test_as_many_cases_are_tried_as_asked_for_and_the_same_again() -> None:
+    failing = Case(1, {"place": 3, "market": 1}, "b", ("at the wall", "left"))
+
+    def tried(count: int) -> list[Case]:
+        asked: list[Case] = []
+
+        def fails(case: Case) -> bool:
+            asked.append(case)
+            return False
+
+        assert shrink(pair_of([]), failing, fails, max_examples=count) is failing
+        return asked
+
+    few, many = tried(40), tried(250)
+    assert 30 < len(few) <= 40
+    assert 200 < len(many) <= 250
+    assert many == tried(250)
+    assert min(case.state["place"] for case in many) < -40
+    assert max(case.state["place"] for case in many) > 40
+    assert {case.action for case in many} == set("abc")
+
+
+def test_a_case_that_fails_seldom_is_found_and_made_smaller_within_what_is_given() -> None:
+    def case(choices: Choices, world: int) -> Case:
+        corner = (choices.aim(AIMS),)
+        state = {"place": choices.integer(-900, -3), "steps": choices.integer(5, 400)}
+        return Case(world, state, choices.pick((4, 2, 0)), corner)
+
+    pair = replace(walker_pair(), case=case)
+    failing = Case(3, {"place": -77, "steps": 390}, 0, ("far off",))
+    small = shrink(pair, failing, lambda one: one.state["steps"] > 350 and one.action == 0)
+    assert small == Case(3, {"place": -3, "steps": 351}, 0, ("far off",))
+    strategy = case_strategy(pair, 5)
+    seen: list[Case] = []
+
+    @settings(max_examples=60, database=None, derandomize=True, deadline=None)
+    @given(strategy)
+    def look(one: Case) -> None:
+        seen.append(one)
+
+    look()
+    assert {one.world for one in seen} == {5}
+    assert {one.corner for one in seen} == {(aim,) for aim in AIMS}  # of all aims where none are given
+    assert all(-900 <= one.state["place"] <= -3 and 5 <= one.state["steps"] <= 400 for one in seen)
+
+
+def test_cases_of_one_generator_go_on_where_it_was_left() -> None:
+    pair, rng = pair_of([]), np.random.default_rng(7)
+    first, second = seeded_cases(pair, 0, 20, rng), seeded_cases(pair, 0, 20, rng)
+    assert first != second
+    assert len({(case.state["place"], case.action, case.corner) for case in first + second}) > 30
+    assert seeded_cases(pair, 0, 0, rng) == []
+    again = np.random.default_rng(7)
+    assert seeded_cases(pair, 1, 20, again) == [
+        replace(case, world=1, state={**case.state, "market": 1}) for case in first
+    ]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.engine.measure import measure_table, of_error, relative_error
+from parity.engine.compare import Comparison
+from parity.engine.measure import measure_table, of_error, relative_error, share_of
 from parity.engine.page import render, tiles
 from parity.engine.report import DIFFERENT, SAME, Report
 from parity.engine.verify import CheckResult
@@ -151,3 +152,63 @@ def test_a_limit_of_nothing_is_kept_by_no_error_alone(error: float, shown: str, 
     tile = next(tile for tile in tiles(values) if tile.label == "Nearest to its limit")
     assert (tile.below.split("allowed: ")[1], tile.bad) == (f"{shown}, clipping", bad)
     assert "Relative errors" in render(values)
+
+
+def test_errors_are_told_whole() -> None:
+    beyond = of_error(0.75, 0.5, 7, "a bias")
+    assert beyond == Comparison("relative error up to 0.5", 7, 1, error=0.75, limit=0.5, where="a bias")
+    assert of_error(1e-5, 2e-5, 9) == Comparison(
+        "relative error up to 2e-05", 9, 0, error=1e-5, limit=2e-5
+    )
+    reference = {"a": np.array([3.0, 4.0]), "b": np.array([[0.0], [0.0], [12.0]]), "c": np.array(0.0)}
+    port = {"c": np.array(0.0), "a": np.array([3.0, 4.5]), "b": np.array([[0.0], [0.0], [9.0]])}
+    assert measure_table(reference, port, 0.2, where="update 2, ") == Comparison(
+        "relative error up to 0.2", 6, 1, error=0.25, limit=0.2, where="update 2, b"
+    )
+    # The whole is 13 long, so that "a" counts as at least 6.5.
+    shared = {**port, "b": reference["b"]}
+    assert measure_table(reference, shared, 0.2, 0.5) == Comparison(
+        "relative error up to 0.2", 6, 0, error=0.5 / 6.5, limit=0.2, where="a"
+    )
+    assert measure_table(reference, reference, 0.0, 0.5) == of_error(0.0, 0.0, 6)
+    assert measure_table({}, {}, 0.2) == of_error(0.0, 0.2, 0)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_on_either_side_makes_its_tensor_the_worst(odd: float) -> None:
+    fine = {name: np.array([1.0, 2.0]) for name in ("a", "b", "c")}
+    for place in ("a", "b", "c"):
+        wrong = {
+            **fine,
+            place: np.array([1.0, odd]),
+            "a" if place == "c" else "c": np.array([9.0, 9.0]),
+        }
+        for reference, port in ((fine, wrong), (wrong, fine)):
+            table = measure_table(reference, port, 1e9, 0.1)
+            assert (math.isnan(table.error), table.where, table.passed) == (True, place, False)
+            assert math.isnan(relative_error(reference[place], port[place], 5.0))
+
+
+def test_an_error_is_computed_in_double_precision_whatever_the_tensors_are() -> None:
+    whole = np.array([2**24, 2**24 + 1], np.int64)
+    assert relative_error(whole, whole + np.array([0, 1])) == pytest.approx(1 / (2**24.5), rel=1e-7)
+    narrow = np.full(5, 1e30, np.float32)  # whose squares float32 does not hold
+    double = (2 * narrow).astype(np.float32)
+    assert relative_error(narrow, double) == pytest.approx(1.0, rel=1e-6)
+    assert relative_error(np.array(2.0), np.array(3.0)) == 0.5
+    assert relative_error(np.zeros((0, 2)), np.zeros((0, 2))) == 0.0
+
+
+def test_the_share_of_a_limit() -> None:
+    assert [share_of(error, limit) for error, limit in ((1.0, 4.0), (6.0, 4.0), (0.0, 4.0))] == [
+        0.25,
+        1.5,
+        0,
+    ]
+    assert (share_of(0.0, 0.0), share_of(1e-300, 0.0), share_of(math.inf, 2.0)) == (
+        0,
+        math.inf,
+        math.inf,
+    )
+    assert math.isnan(share_of(math.nan, 0.0))
+    assert math.isnan(share_of(math.nan, 1.0))

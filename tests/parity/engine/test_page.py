@@ -16,7 +16,8 @@ import pytest
 from parity.engine.compare import FAR, Comparison, close, compare, exact
 from parity.engine.diverge import Divergence, FieldDifference
 from parity.engine.format import amount, amount_apart, runs, ulps
-from parity.engine.page import MAX_CURVES, chosen_curves, render, tiles
+from parity.engine.page import render, tiles
+from parity.engine.plots import MAX_CURVES, chosen_curves
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, Mismatch
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests

@@ -115,19 +115,11 @@ def test_a_divergence_shows_the_state_that_was_injected() -> None:
 @pytest.mark.parametrize(
     ("number", "dtype"),
     [
-        (300, np.uint8),
-        (-1, np.uint8),
-        (0.5, np.uint16),
-        (-1, np.uint64),
-        (2**64, np.uint64),
-        (2**64, np.int32),
-        (2**53 + 1.5, np.int8),
-        (float("inf"), np.int64),
-        (2, np.bool_),
-        (0.5, np.bool_),
-        (float("nan"), np.bool_),
+        (300, np.uint8), (-1, np.uint8), (0.5, np.uint16), (-1, np.uint64), (2**64, np.uint64),
+        (2**64, np.int32), (2**53 + 1.5, np.int8), (float("inf"), np.int64), (2, np.bool_),
+        (0.5, np.bool_), (float("nan"), np.bool_),
     ],
-)
+)  # fmt: skip
 def test_what_no_dtype_of_whole_numbers_or_flags_holds_is_refused_wherever_it_stands(
     number: float, dtype: Any, place: int
 ) -> None:
@@ -149,11 +141,39 @@ def test_the_ends_of_a_declared_dtype_are_written_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, 2**53 + 1, -(2**63) + 1])
-def test_a_large_number_and_then_a_half_are_refused(number: int) -> None:
-    table = _Table((2,), {})
-    table.put((0,), {"ticks": np.int64(number)})
-    with pytest.raises(ValueError, match="ticks is int64 in one step and float64 in another"):
-        table.put((1,), {"ticks": 0.5})
+def test_a_large_number_and_a_half_are_refused_whichever_comes_first(number: int) -> None:
+    for rows, told in (
+        ((np.int64(number), 0.5), "ticks is int64 in one step and float64 in another"),
+        ((0.5, np.int64(number)), "ticks is float64 in one step and int64 in another"),
+    ):
+        table = _Table((2,), {})
+        table.put((0,), {"ticks": rows[0]})
+        with pytest.raises(ValueError, match=told):
+            table.put((1,), {"ticks": rows[1]})
+
+
+def test_the_last_episode_alone_begins_at_the_very_last_start() -> None:
+    pair = clock_pair()
+    begun = [record_episodes(pair, 1, 3, np.random.default_rng(seed)).starts for seed in range(6)]
+    assert [starts[-1] for starts in begun] == [11] * 6
+    assert {start for starts in begun for start in starts[:-1].tolist()} == {4, 7, 11}
+    assert {starts[0] for starts in begun} != {11}
+
+
+def test_actions_that_are_arrays_are_taken_whole() -> None:
+    pair = walker_pair()
+    taken: list[list[float]] = []
+
+    def step(env: Any, action: Any) -> dict[str, Any]:
+        taken.append(action.tolist())
+        return pair.reference.step(env, int(action[1] > 0))
+
+    told = dataclasses.replace(pair, reference=dataclasses.replace(pair.reference, step=step))
+    actions = np.arange(12, dtype=np.float32).reshape(2, 3, 2) - 6
+    recording = record_actions(told, 0, np.array([0, 2], np.int32), actions)
+    assert taken == actions.reshape(6, 2).tolist()
+    assert recording.after["place"].tolist() == [[-1, -2, -3], [3, 4, 5]]
+    assert recording.actions is actions
 
 
 @pytest.mark.parametrize(
@@ -181,10 +201,8 @@ def test_a_row_of_as_many_other_fields_is_refused(declared: bool) -> None:
         with refuses(kind=ValueError):
             table.put((1,), row)
     table.put((1,), {"held": False, "cents": 3})
-    assert {name: column.tolist() for name, column in table.columns().items()} == {
-        "cents": [1, 3],
-        "held": [True, False],
-    }
+    told = {name: column.tolist() for name, column in table.columns().items()}
+    assert told == {"cents": [1, 3], "held": [True, False]}
 
 
 @pytest.mark.parametrize("later", [(), (1,), (3,), (2, 1), (1, 2)])
@@ -308,6 +326,10 @@ def test_given_actions_are_taken_from_given_starts_up_to_either_end() -> None:
     recording = record_actions(clock_pair(), 1, starts, actions)
     assert_holds(recording, 10)
     assert recording.lengths.tolist() == [2, 2, 3, 1]
+    assert recording.valid.sum(axis=1).tolist() == [2, 2, 3, 1]
+    assert recording.valid[:, 0].all()
+    assert not recording.valid[:, 3].any()
+    assert recording.transitions == 8
     assert recording.worlds.tolist() == [1] * 4
     assert recording.labels == ["given"] * 4
     assert not recording.injected
@@ -330,12 +352,8 @@ def test_cases_of_several_worlds_are_each_stepped_in_its_own() -> None:
     assert recording.starts.tolist() == [0] * 4
     assert recording.before["count"].tolist() == [3, 6, 28, 27]
     assert recording.before["obs"].tolist() == [[6, 0], [12, 0], [56, 0], [54, 0]]
-    assert recording.before["masks"].tolist() == [
-        [False, True],
-        [True, True],
-        [True, True],
-        [False, True],
-    ]
+    assert recording.before["masks"][:, 0].tolist() == [False, True, True, False]
+    assert recording.before["masks"][:, 1].all()
     assert recording.after["count"].tolist() == [[403], [6], [38], [30]]
     assert recording.after["stride"].tolist() == [[100], [1], [10], [1]]
     assert recording.after["terminated"].tolist() == [[True], [False], [True], [True]]
@@ -357,3 +375,26 @@ def test_unsigned_actions_are_whole_numbers_too() -> None:
     for number in (2**31, 2**32 + 1):
         with refuses(kind=ValueError):
             as_actions(np.array([1, number], np.uint64))
+
+
+@pytest.mark.parametrize(
+    ("actions", "named"),
+    [
+        ([3, -(2**40), 2**50], -(2**40)), ([2**31 - 1, -(2**31), -(2**31) - 1], -(2**31) - 1),
+        ([[1, 2], [3, 2**31]], 2**31),
+    ],
+)  # fmt: skip
+def test_the_action_that_does_not_fit_is_named(actions: Any, named: int) -> None:
+    with pytest.raises(ValueError, match=f"^an action of {named} does not fit into 32 bits; "):
+        as_actions(actions)
+    kept = as_actions([2**31 - 1, -(2**31)])
+    assert (kept.dtype, kept.tolist()) == (np.int32, [2**31 - 1, -(2**31)])
+
+
+def test_of_several_numbers_that_are_not_held_the_first_is_named() -> None:
+    for numbers, first in (((1, 300, -4), 300), ((0.5, 1, 300), 0.5), ((1, 2**70, 0.25), 2**70)):
+        table = _Table((3,), {"x": np.uint8, "y": np.int64})
+        for row, number in enumerate(numbers):
+            table.put((row,), {"x": number, "y": 7})
+        with pytest.raises(ValueError, match=f"^x is {first}, which uint8 does not hold$"):
+            table.columns()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity.engine.pair import BatchStep, Pair
-from parity.engine.record import Recording
+from parity.engine.record import Recording, record_actions
 from parity.engine.replay import Replay, replay
 from tests.parity.walker import LONGEST, walker_pair
 
@@ -59,6 +59,8 @@ def test_each_lane_and_each_seed_begins_elsewhere() -> None:
     assert len(np.unique(starts)) == LANES
     assert np.array_equal(starts, again.restart["place"])
     assert not set(starts.tolist()) & set(other.restart["place"].tolist())
+    begun = [played(seed).restart["place"].tolist() for seed in (2, 3, 4, 256, 2**16, 2**31 - 1)]
+    assert len({tuple(one) for one in (*begun, starts.tolist(), other.restart["place"].tolist())}) == 8
 
 
 def test_a_lane_begins_elsewhere_at_each_step() -> None:
@@ -147,3 +149,76 @@ def test_one_number_that_is_touched_without_a_restart_is_seen(name: str) -> None
     )
     seen = replay(replace(given, port=replace(given.port, step=step)), recording)
     assert seen.untouched[:, 0].tolist() == [True, True, False, True]
+
+
+def test_a_replay_from_starts_is_told_whole() -> None:
+    """One lane falls off in its second step, and one is out of time in its last."""
+    pair = wide(walker_pair())
+    actions = np.zeros((2, LONGEST), np.int32)
+    actions[0, :3], actions[1, ::3] = 1, 1
+    recording = record_actions(pair, 0, np.array([8, -3], np.int32), actions)
+    assert recording.lengths.tolist() == [2, LONGEST]
+    seen = replay(pair, recording, 3)
+    assert {name: np.round(value * 1.0, 3).tolist() for name, value in seen.before.items()} == {
+        "place": [8, -3],
+        "steps": [0, 0],
+        "begun": [8, -3],
+        "obs": [[pytest.approx(2.667), 0], [-1, 0]],
+        "masks": [[True, True], [True, True]],
+    }
+    assert set(seen.after) == {*seen.before, "reward", "terminated", "truncated"}
+    for name, value in recording.after.items():
+        assert value.dtype == seen.after[name].dtype
+        assert np.allclose(value[recording.valid], seen.after[name][recording.valid], 1e-6)
+    begun = int(seen.restart["place"][0])
+    steps = [1, 2, *range(1, LONGEST - 1)]
+    assert begun < 0
+    assert seen.after["steps"].tolist() == [steps, list(range(1, LONGEST + 1))]
+    moved = [begun + 1 - number for number in range(LONGEST - 2)]
+    assert seen.after["place"][0].tolist() == [9, 10, *moved]
+    wanted = [place / 7 for place in (9, 10, begun + 1)]
+    assert seen.after["reward"][0, :3].tolist() == pytest.approx(wanted, rel=1e-6)
+    ends = [[False] * LONGEST, [False] * LONGEST]
+    ends[0][1] = ends[1][-1] = True
+    assert seen.restarted.tolist() == ends
+    assert seen.after["terminated"].tolist() == [ends[0], [False] * LONGEST]
+    assert seen.after["truncated"].tolist() == [[False] * LONGEST, ends[1]]
+    assert set(seen.restart) == set(seen.before)
+    assert seen.restart["steps"].tolist() == [0, 0]
+    assert seen.restart["obs"][:, 0].tolist() == pytest.approx(
+        [place / 3 for place in seen.restart["place"].tolist()], rel=1e-6
+    )
+    assert seen.restart["obs"][:, 1].tolist() == [0, 0]
+    assert seen.restart["masks"].tolist() == [[place > -10, True] for place in seen.restart["place"]]
+    assert seen.untouched.all()
+    assert all(isinstance(value, np.ndarray) for value in (*seen.restart.values(), seen.restarted))
+
+
+def test_a_lane_that_never_ends_keeps_what_it_began_with() -> None:
+    pair = walker_pair()
+    recording = record_actions(pair, 0, np.array([1, 2], np.int32), np.zeros((2, 2), np.int32))
+    seen = replay(pair, recording)
+    assert not seen.restarted.any()
+    for name, value in seen.before.items():
+        assert np.array_equal(seen.restart[name], value), name
+
+
+def test_what_a_step_returns_stands_for_a_field_of_the_state_of_that_name() -> None:
+    """As it does in what is recorded of the reference."""
+    given = walker_pair()
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        out = given.port.step(key, state, action, params)
+        return out._replace(outcome={**out.outcome, "steps": out.final_state["steps"] * 10})
+
+    def stepped(env: Any, action: int) -> Any:
+        return {**given.reference.step(env, action), "steps": np.int32(env.steps * 10)}
+
+    pair = replace(
+        given,
+        port=replace(given.port, step=step),
+        reference=replace(given.reference, step=stepped),
+    )
+    recording = record_actions(pair, 0, np.array([1, 2], np.int32), np.zeros((2, 3), np.int32))
+    seen = replay(pair, recording)
+    assert recording.after["steps"].tolist() == seen.after["steps"].tolist() == [[10, 20, 30]] * 2

@@ -7,9 +7,12 @@ from itertools import product
 from typing import Any
 from xml.etree import ElementTree
 
+import jax
+import numpy as np
 import pytest
 
 from parity.engine.compare import Comparison
+from parity.engine.diverge import Divergence
 from parity.engine.measure import of_error
 from parity.engine.page import render
 from parity.engine.report import DIFFERENT, SAME, UNSEEN, FileLines, Report
@@ -276,3 +279,120 @@ def test_control_characters_of_names_and_errors_are_escaped_in_xml() -> None:
         "replay[north\\x1b]",
         "no field\\x00 called\\nthis",
     )
+
+
+def test_a_report_s_values_are_told_whole() -> None:
+    checks = [passing("replay", "south", 7), passing("generated", "north", 11)]
+    checks[0].coverage = Counter(sold=4, bought=2, held=0)
+    checks[1].coverage = Counter(bought=5)
+    lines = {
+        "b.py": FileLines(frozenset((1, 2, 5)), frozenset((1,))),
+        "a.py": FileLines(frozenset((3, 4)), frozenset((4,))),
+    }
+    worlds = [{"name": "south", "bars": 3}, {"name": "north", "bars": 4}]
+    made = Report(
+        "a title", 5, "jitted", worlds, checks, frozenset(("sold", "flown", "bought")), [],
+        {"cases": 9}, 12.34, lines,
+    )  # fmt: skip
+    told = made.to_dict()
+    about = told.pop("made")
+    assert told.pop("summary") == made.summary()
+    assert told == {
+        "title": "a title",
+        "verdict": UNSEEN,
+        "worlds": worlds,
+        "checks": [check.to_dict() for check in checks],
+        "coverage": {"bought": 7, "sold": 4},
+        "required": ["bought", "flown", "sold"],
+        "missing": ["flown"],
+        "lines": {
+            "a.py": {"lines": 2, "ran": 1, "never": [[3, 3]]},
+            "b.py": {"lines": 3, "ran": 1, "never": [[2, 5]]},
+        },
+        "divergences": [],
+    }
+    assert list(told["coverage"]) == ["bought", "sold"]
+    assert list(told["lines"]) == ["a.py", "b.py"]
+    assert {name: about[name] for name in ("seconds", "seed", "form", "settings", "platform")} == {
+        "seconds": 12.3,
+        "seed": 5,
+        "form": "jitted",
+        "settings": {"cases": 9},
+        "platform": jax.default_backend(),
+    }
+    named = ("python", "jax", "jaxlib", "numpy", "flax", "pandas", "gymnasium", "hypothesis")
+    assert tuple(about["versions"]) == named
+    assert about["versions"]["numpy"] == np.__version__
+    assert set(about["flags"]) >= {"jax_enable_x64", "XLA_FLAGS"}
+    assert set(about) == {
+        *("when", "seconds", "seed", "form", "device", "platform", "flags", "versions", "settings")
+    }
+
+
+def test_divergences_are_told_as_findings() -> None:
+    def seen(field: str, world: str) -> Divergence:
+        first = Mismatch(0, 1, field, (), 1, 2)
+        return Divergence("replay", world, 0, 1, first, "logic", [world], {}, "", [], {}, "")
+
+    made = report([failing("replay", "a number")])
+    made.divergences = [seen("a", "one"), seen("b", "two"), seen("a", "three")]
+    told = made.to_dict()["divergences"]
+    assert [(one["world"], one["actions"], one["seen"]["worlds"]) for one in told] == [
+        ("one", ["one"], ["one", "three"]),
+        ("two", ["two"], ["two"]),
+    ]
+
+
+@pytest.mark.parametrize("deviations", [(0.5, 0.25, 0.125), (0.25, 0.5, 0.125), (0.125, 0.25, 0.5)])
+def test_the_largest_deviation_of_all_replays_is_told(deviations: tuple[float, ...]) -> None:
+    checks = [passing("replay", world) for world in "abc"]
+    for check, deviation in zip(checks, deviations, strict=True):
+        check.notes["reward_deviation_max"] = deviation
+    assert report(checks).summary()["reward_deviation_max"] == 0.5
+    for check in checks:
+        kept = check.notes["reward_deviation_max"]
+        check.notes["reward_deviation_max"] = float("nan")
+        assert np.isnan(report(checks).summary()["reward_deviation_max"])
+        check.notes["reward_deviation_max"] = kept
+    assert report([passing("restart")]).summary()["reward_deviation_max"] == 0.0
+
+
+def test_a_test_case_s_name_holds_check_and_world_and_each_failure_its_own_words() -> None:
+    checks = [
+        passing("replay", "north"),
+        failing("restart", "a place"),
+        failing("x, port", "a measure"),
+    ]
+    checks[2].world = "south"
+    suite = ElementTree.fromstring(report(checks, "flown").to_junit())
+    assert (suite.tag, suite.attrib) == (
+        "testsuite",
+        {"name": "parity", "tests": "4", "failures": "3", "skipped": "0"},
+    )
+    told = [(case.attrib, [(inner.tag, inner.attrib) for inner in case]) for case in suite]
+    place = "restarted: reference 1.0, port 0.0 at episode 2, step 5"
+    far = "weights: error 2, 1 allowed (a bias)"
+    assert told == [
+        ({"classname": "parity", "name": "replay[north]"}, []),
+        ({"classname": "parity", "name": "restart[north]"}, [("failure", {"message": place})]),
+        ({"classname": "parity", "name": "x, port[south]"}, [("failure", {"message": far})]),
+        ({"classname": "parity", "name": "coverage"}, [("failure", {"message": "never seen: flown"})]),
+    ]
+
+
+def test_a_check_that_failed_before_it_compared_anything_failed() -> None:
+    for why, values in FAILINGS.items():
+        check = CheckResult("restart", "south", 0, **values)
+        made = report([passing("replay"), check, passing("generated")])
+        assert (made.verdict, made.summary()["failed_checks"]) == (DIFFERENT, 1), why
+        suite = ElementTree.fromstring(made.to_junit())
+        assert (suite.get("failures"), suite.get("skipped")) == ("1", "0")
+
+
+def test_every_check_of_nothing_is_skipped() -> None:
+    nothing = [CheckResult("restart", world, 0, {"obs": Comparison()}) for world in "abc"]
+    suite = ElementTree.fromstring(report([*nothing, passing("replay")]).to_junit())
+    assert suite.get("skipped") == "3"
+    skipped = [case.find("skipped") for case in suite]
+    assert [one is not None for one in skipped] == [True, True, True, False, False]
+    assert {one.get("message") for one in skipped if one is not None} == {"nothing was compared"}

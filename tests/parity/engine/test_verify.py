@@ -15,6 +15,9 @@ from parity.engine import verify
 from parity.engine.compare import Array, Comparison, close, exact
 from parity.engine.measure import of_error
 from parity.engine.pair import Fields
+from parity.engine.record import record_episodes
+from parity.engine.replay import replay as replayed
+from parity.engine.report import Report
 from parity.engine.verify import (
     CheckResult,
     Mismatch,
@@ -39,6 +42,7 @@ from tests.parity.engine.made_sides import (
     with_masks,
     with_one_changed,
 )
+from tests.parity.walker import walker_pair
 
 
 def test_sides_that_agree_pass_and_every_number_of_a_step_taken_is_counted() -> None:
@@ -196,6 +200,7 @@ def results() -> dict[str, CheckResult]:
         "nothing": {"fields": {"a": fine}, "measures": {"n": near}},
         "a number": {"fields": {"a": fine, "b": wrong, "c": fine}},
         "a measure": {"measures": {"m": near, "n": far, "o": near}},
+        "measures": {"measures": {"m": far, "n": near, "o": far, "p": far}},
         "a place": {"first": Mismatch(0, 0, "restarted", (), 1.0, 0.0)},
         "no check": {"error": "could not be carried out"},
     }
@@ -208,6 +213,7 @@ def results() -> dict[str, CheckResult]:
         ("nothing", 12, 0),
         ("a number", 14, 2),
         ("a measure", 17, 1),
+        ("measures", 16, 3),
         ("a place", 0, 0),
         ("no check", 0, 0),
     ],
@@ -334,3 +340,50 @@ def test_a_check_s_values_are_told_whole() -> None:
         "mismatches": 1,
         "passed": False,
     }
+
+
+@pytest.mark.parametrize("name", ["reward", "place", "terminated"])
+def test_a_replay_that_lacks_a_field_is_told_and_its_restarts_do_not_pass(name: str) -> None:
+    recording, played = sides()
+    less = {field: value for field, value in with_masks(played).after.items() if field != name}
+    found = judge_replay(pair_of(), recording, with_masks(played)._replace(after=less))
+    assert [(one.check, one.world, one.passed, one.error) for one in found] == [
+        ("replay", "north", False, f"fields without a counterpart or a rule: {name}"),
+        ("restart", "north", False, "not carried out, as the replay could not be compared"),
+    ]
+    assert found[0].notes == {"episodes": 3, "policies": {"left": 2, "right": 1}}
+    summary = Report("", 0, "", [], found, frozenset()).summary()
+    assert (summary["episodes"], summary["failed_checks"]) == (3, 2)
+
+
+def test_curves_are_kept_of_six_episodes_at_most() -> None:
+    pair = walker_pair()
+    recording = record_episodes(pair, 0, 8, np.random.default_rng(4))
+    curves = judge_replay(pair, recording, replayed(pair, recording))[0].notes["curves"]
+    assert [one["start"] for one in curves] == recording.starts[:6].tolist()
+    assert [len(one["port"]) for one in curves] == recording.lengths[:6].tolist()
+    assert len({tuple(one["reference"]) for one in curves}) > 3
+    few = record_episodes(pair, 0, 2, np.random.default_rng(4))
+    assert len(judge_replay(pair, few, replayed(pair, few))[0].notes["curves"]) == 2
+
+
+def test_rewards_that_are_no_numbers_make_a_deviation_wherever_they_stand() -> None:
+    free = {**RULES, "masks": exact(), "reward": close(floor=1e9, nan_is_undefined=True)}
+    for lane in range(LANES):
+        recording, played = sides()
+        for after in (recording.after, played.after):
+            after["reward"][lane, 0] = np.nan
+        result = judge_replay(pair_of(rules=free), recording, with_masks(played))[0]
+        assert result.first is not None
+        assert (result.first.field, result.first.lane, result.passed) == ("episode reward", lane, False)
+        assert np.isnan(result.notes["reward_deviation_max"])
+
+
+def test_a_number_that_differs_is_told_before_an_episode_s_reward() -> None:
+    recording, played = sides()
+    after = {**played.after, "reward": played.after["reward"] * 2}
+    made = with_one_changed(with_masks(played)._replace(after=after), "before", "grid", (0, 1, 1))
+    result = judge_replay(pair_of(max_deviation=0.5), recording, made)[0]
+    assert result.first is not None
+    assert (result.first.field, result.first.index) == ("grid", (1, 1))
+    assert result.notes["reward_deviation_max"] == pytest.approx(1.0)

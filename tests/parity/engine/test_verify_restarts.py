@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pytest
 
+from parity.engine.pair import Fields
 from parity.engine.verify import Mismatch, check_restarts
 from tests.parity.engine.made_sides import (
     LANES,
@@ -130,3 +133,93 @@ def test_of_two_wrong_restarts_that_of_the_first_lane_is_named() -> None:
         result = check_restarts(pair_of(), recording, honest._replace(restart=restart))
         assert result.first is not None
         assert (result.first.lane, result.first.field) == (0, first)
+
+
+@pytest.mark.parametrize("field", ["place", "grid", "masks"])
+def test_a_field_that_one_side_alone_shows_at_a_restart_is_an_error(field: str) -> None:
+    """Nothing of the port's stands in for what the reference does not show."""
+    recording, played = sides()
+    honest = with_masks(played)
+    less = {name: value for name, value in honest.restart.items() if name != field}
+    pair = pair_of(begun=lambda fields: (np.zeros(2, int), np.array([5, 3])))
+    assert check_restarts(pair, recording, honest).passed
+    result = check_restarts(pair, recording, honest._replace(restart=less))
+    assert (result.passed, result.error) == (
+        False,
+        f"fields without a counterpart or a rule: {field}",
+    )
+    more = {**honest.restart, "more": honest.restart["place"]}
+    result = check_restarts(pair, recording, honest._replace(restart=more))
+    assert (result.passed, result.error) == (False, "fields without a counterpart or a rule: more")
+    bare = {name: rule for name, rule in pair.rules.items() if name != field}
+    result = check_restarts(replace(pair, rules=bare), recording, honest)
+    assert (result.passed, result.error) == (
+        False,
+        f"fields without a counterpart or a rule: {field}",
+    )
+    wide = {**honest.restart, field: honest.restart[field][..., None]}
+    assert "shape" in check_restarts(pair, recording, honest._replace(restart=wide)).error
+
+
+def test_a_number_of_the_reference_is_not_cut_to_the_port_s_dtype() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    narrow = {**honest.restart, "place": honest.restart["place"].astype(np.uint8)}
+    begun = pair_of(begun=lambda fields: (np.zeros(2, int), np.array([5, 3])))
+    assert check_restarts(begun, recording, honest._replace(restart=narrow)).passed
+
+    def read(env: dict[str, int]) -> Fields:
+        return {**pair_of().reference.read(env), "place": env["at"] + 256}
+
+    far = replace(begun, reference=replace(begun.reference, read=read))
+    first = check_restarts(far, recording, honest._replace(restart=narrow)).first
+    assert first == Mismatch(0, -1, "place", (), 261, 5)
+
+
+def test_restarts_in_several_worlds_are_each_held_against_a_reset_there() -> None:
+    """In any order of lanes and worlds, and the lane that differs is named."""
+    recording, played = sides()
+    for worlds, starts in (((1, 0), (6, 5)), ((0, 1), (3, 4)), ((1, 1), (4, 6))):
+        pair = pair_of(begun=lambda fields, worlds=worlds: (np.array(worlds), fields["place"]))
+        honest = with_masks(played._replace(restart=resting(starts[0], 0, starts[1])))
+        result = check_restarts(pair, recording, honest)
+        assert (result.passed, result.compared, result.notes) == (True, 2, {"distinct_starts": 2})
+        for lane in (0, 2):
+            restart = {**honest.restart, "obs": changed(honest.restart["obs"], (lane, 1))}
+            first = check_restarts(pair, recording, honest._replace(restart=restart)).first
+            shown = float(honest.restart["obs"][lane, 1])
+            assert first == Mismatch(lane, -1, "obs", (1,), shown, shown + 1)
+
+
+def test_many_lanes_of_several_worlds_are_each_held_against_their_own_reset() -> None:
+    worlds, starts = np.array([1, 0, 1, 0, 0]), np.array([6, 5, 4, 3, 5])
+    recording, played = sides()
+    rows = np.zeros(5, int)
+    ended = np.ones((5, 1), bool)
+    after = {**{name: value[rows, :1] for name, value in recording.after.items()}, "terminated": ended}
+    many = replace(
+        recording, worlds=rows.astype(np.int32), actions=rows[:, None], lengths=rows + 1, after=after
+    )
+    restart = {**resting(*starts), "masks": np.ones((5, 1), bool)}
+    honest = played._replace(restarted=ended, untouched=ended, restart=restart)
+    pair = pair_of(begun=lambda fields: (worlds, fields["place"]))
+    result = check_restarts(pair, many, honest)
+    assert (result.passed, result.compared, result.notes) == (True, 5, {"distinct_starts": 4})
+    for lane in range(5):
+        for name, place in (("obs", (lane, 1)), ("grid", (lane, 1, 0)), ("masks", (lane, 0))):
+            other = {**restart, name: changed(restart[name], place)}
+            result = check_restarts(pair, many, honest._replace(restart=other))
+            was, now = restart[name][place].item(), other[name][place].item()
+            assert result.first == Mismatch(lane, -1, name, place[1:], was, now)
+
+
+def test_what_stands_behind_an_episode_s_end_is_no_restart() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    recording.after["terminated"][1, 2] = True  # of a lane of one step
+    restart = {**honest.restart, "obs": changed(honest.restart["obs"], (1, 0))}
+    made = honest._replace(
+        restarted=recording.after["terminated"] | recording.after["truncated"], restart=restart
+    )
+    result = check_restarts(pair_of(), recording, made)
+    assert (result.passed, result.compared) == (True, 2)
