@@ -115,7 +115,7 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
         InputError: rows differ in their names or shapes.
     """
     columns: Fields = {}
-    for name in rows[0]:
+    for name in dict.fromkeys(name for row in rows for name in row):
         try:
             values = [row[name] for row in rows]
             columns[name] = as_numbers(f"{what} {name}", np.stack([np.asarray(v) for v in values]))
