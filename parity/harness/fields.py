@@ -139,15 +139,29 @@ class Domain:
         return np.clip(picked, int(self.low), int(self.high))
 
     def simpler(self, value: float) -> list[Any]:
-        """Return values of the domain that are simpler to read than ``value``, simplest first."""
+        """Return values of the domain that are simpler to read than ``value``, simplest first: 0, 1 and
+        -1, the nearest aim, numbers of fewer digits, an end, whole numbers nearer to zero."""
         near = sorted(self.aims, key=lambda aim: abs(aim - value))[:1]
-        rounded = [round(value, digits) for digits in range(7)] if not self.whole else []
-        ends = [self.low, self.high]
-        options = [0, 1, -1, *near, *rounded, *ends]
-        if self.whole:
-            options = [int(option) for option in (*options, value // 2, value - 1)]
-        inside = [option for option in options if self.low <= option <= self.high and option != value]
-        return list(dict.fromkeys(inside))
+        options = [int(one) for one in (0, 1, -1, *near)] if self.whole else [0, 1, -1, *near]
+        if value in options:
+            options = options[: options.index(value)]
+        else:
+            ends = [self.low, self.high]
+            is_end = value in ends
+            ends = ends[: ends.index(value)] if is_end else ends
+            if not self.whole:
+                options += [round(value, digits) for digits in range(_digits(value))]
+                options += [end for end in ends if min(_digits(end), 6) < _digits(value)]
+            else:
+                sign = 1 if value > 0 else -1
+                nearer = [] if is_end else [sign * (abs(value) // 2), value - sign]
+                options += [int(one) for one in (*ends, *nearer)]
+        return list(dict.fromkeys(one for one in options if self.low <= one <= self.high))
+
+
+def _digits(value: float) -> int:
+    """Return how many digits a number has after its point; 7 where they are more than six."""
+    return next((digits for digits in range(7) if round(value, digits) == value), 7)
 
 
 @dataclass(frozen=True)

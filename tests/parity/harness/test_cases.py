@@ -357,6 +357,7 @@ def test_simpler_actions_are_of_the_kind_that_the_space_has() -> None:
     assert {0.1, 0.12, 0.123, 2.5, -1.0} <= set(found)
     whole = {"action": Leaf("discrete", (), "int64", np.array(2), np.array(6))}
     assert simpler_actions(whole, "action", 5, None) == [2, 6, 4]
-    assert simpler_actions(whole, "action", 5, integer(3, 5)) == [3, 4]
+    assert simpler_actions(whole, "action", 5, integer(3, 5)) == [3]
+    assert simpler_actions(whole, "action", 5, integer(3, 6)) == [3, 6, 4]
     wide = {"action": Leaf("box", (2,), "float32", np.zeros(2), np.ones(2))}
     assert simpler_actions(wide, "action", 0.5, None) == simpler_actions({}, "action", 1, None) == []

@@ -198,4 +198,27 @@ def test_simpler_values_are_the_nearest_aim_round_numbers_and_ends_within_the_do
     assert domain.simpler(0.75)[:3] == [0, 1, -1]
     counts = integer(1, 40) | near(30, 12)
     assert counts.simpler(17) == [1, 12, 40, 8, 16]
-    assert counts.simpler(1) == [12, 40]
+
+
+def test_no_value_is_simpler_than_one_that_is_simpler_than_it() -> None:
+    """So that a case that is made simple in turns comes to rest."""
+    counts = integer(1, 40) | near(30, 12)
+    assert [counts.simpler(n) for n in (1, 12, 40, 2)] == [[], [1], [1, 30], [1, 12, 40]]
+    assert integer(-50, 40).simpler(-17) == [0, 1, -1, -50, 40, -8, -16]
+    domain = real(-2, 9) | near(8.5, 0.75, -1.5)
+    assert [domain.simpler(n) for n in (0, 1, -1, 9.0)] == [[], [0], [0, 1], [0, 1, -1, 8.5]]
+    assert domain.simpler(0.7) == [0, 1, -1, 0.75, -2.0, 9.0]
+    circle = real(-math.pi, math.pi)
+    assert circle.simpler(2.0) == [0, 1, -1]  # an end has more digits
+    ends = [-math.pi, math.pi]
+    assert circle.simpler(2.0345) == [0, 1, -1, 2.0, 2.03, 2.034]
+    assert circle.simpler(2.03456789)[-3:] == [2.034568, *ends]
+    assert circle.simpler(math.pi) == [0, 1, -1, 3.0, 3.1, 3.14, 3.14159, -math.pi]
+    for one in (domain, counts, circle, integer(-7, 9) | near(4), real(-0.3, 2 / 3) | near(0.5)):
+        values = set(one.sample(np.random.default_rng(0), (40,)).tolist())
+        for _ in range(8):
+            values |= {simple for value in values for simple in one.simpler(value)}
+        below = {value: set(one.simpler(value)) for value in values}
+        for value in values:
+            assert value not in below[value]
+            assert not any(value in below[simple] for simple in below[value])
