@@ -1,0 +1,103 @@
+"""A pair's declaration: what it may be made of, what it holds, and what it is told of otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import Accepted, Pair, Port, Reference, close, integer, real
+from parity.harness.questions import OF_DRAWS, QUESTIONS
+from parity.harness.sides.batched import BatchedSide
+from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.mutable import MutableSide
+from tests.parity.harness.sides import tiny
+from tests.sentences import refuses
+
+WRONG: dict[str, dict[str, Any]] = {
+    "a number for the reference": {"reference": 3},
+    "a class for the port": {"port": tiny.Tiny},
+    "nothing for the port": {"port": None},
+    "a rule for a domain": {"state": {"levels": real(0, 1), "count": close()}},
+    "a range for a domain": {"state": {"count": range(3)}},
+    "nothing for a domain": {"state": {"count": None}},
+    "a domain for a rule": {"rules": {"obs": close(), "reward": real(0, 1)}},
+    "a word for a rule": {"rules": {"levels": "exact"}},
+    "nothing for a rule": {"rules": {"levels": None}},
+    "words for words": {"describe": {"at": "home"}},
+    "a text for a command": {"command": "again"},
+    "an array of what is possible": {"possible": np.ones(3, bool)},
+    "a flag of what is legal": {"legal": True},
+    "a case for a draw": {"draw": ({}, 1)},
+    "a number for a policy": {"policy": 0},
+    "a number for an action": {"action": 3},
+    "a flag for a branch": {"branches": {"ends": lambda *_: None, "begins": True}},
+    "nothing for a branch": {"branches": {"ends": None}},
+    "a difference by itself": {"accepted": Accepted("reward", "known")},
+    "a name of a difference": {"accepted": (Accepted("reward", "known"), "obs")},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_part_that_is_of_another_kind_is_refused(name: str) -> None:
+    values = {"name": "a pair", "reference": tiny.side(), "port": tiny.side(), **WRONG[name]}
+    with refuses():
+        Pair(**values)
+
+
+def test_each_side_knows_the_other_one() -> None:
+    one = tiny.pair()
+    assert one.reference is not one.port
+    assert one.reference.partner is one.port
+    assert one.port.partner is one.reference
+
+
+def test_only_a_name_and_two_sides_must_be_given() -> None:
+    mine, theirs = tiny.side(), tiny.side()
+    one = Pair("bare", mine, theirs)
+    assert (one.name, one.reference, one.port) == ("bare", mine, theirs)
+    assert (one.state, one.rules, one.branches, one.accepted) == ({}, {}, {}, ())
+    others = ("action", "possible", "legal", "draw", "policy", "describe", "command")
+    assert {name: getattr(one, name) for name in others} == dict.fromkeys(others)
+    full = tiny.pair(state={"count": integer(0, 3)}, rules={"obs": close(2)}, action=real(0, 1))
+    assert full.state["count"] == integer(0, 3)
+    assert full.rules["obs"].ulps == 2
+    assert full.action == real(0, 1)
+
+
+def test_an_accepted_difference_names_one_or_several_and_why() -> None:
+    one, several = Accepted("reward", "known"), Accepted(("obs", "levels", "count"), "known too")
+    assert (one.names, several.names) == (("reward",), ("obs", "levels", "count"))
+    assert (one.reason, one.where, several.reason) == ("known", None, "known too")
+    for reason in ("", " \n"):
+        with refuses():
+            Accepted(("obs", "levels"), reason)
+
+
+def test_sides_are_made_of_environments_of_every_kind() -> None:
+    for kind in (Reference, Port):
+        made = kind.mutable(
+            tiny.Tiny,
+            read=tiny.read,
+            reset_one=lambda one, seed: one.reset(seed),
+            step_one=lambda one, action: one.step(action),
+        )
+        assert isinstance(made, MutableSide)
+        assert not made.can_write
+        functional = kind.functional(lambda: None)  # type: ignore[arg-type,return-value]
+        assert isinstance(functional, FunctionalSide)
+        gymnasium = kind.gymnasium(tiny.Tiny, tiny.read)
+        assert isinstance(gymnasium, MutableSide)
+        assert gymnasium.language == "Gymnasium"
+        gymnax = kind.gymnax(lambda: None)
+        assert isinstance(gymnax, FunctionalSide)
+        assert gymnax.language == "gymnax"
+    assert Port.batched is BatchedSide
+    assert not hasattr(Reference, "batched")
+
+
+def test_questions_have_one_name_each() -> None:
+    assert len(set(QUESTIONS)) == len(QUESTIONS) == 23
+    assert OF_DRAWS in QUESTIONS
+    assert np.all([name == name.strip().lower() for name in QUESTIONS])
