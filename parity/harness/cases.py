@@ -12,7 +12,7 @@ from parity.harness.fields import Domain
 from parity.harness.pair import Pair
 from parity.harness.sides.side import Steps, join_moments, join_steps, take_moments
 from parity.harness.spaces import Space
-from parity.harness.trees import Array, Fields, cast, flatten, join, rows_of, take
+from parity.harness.trees import Array, Fields, cast, flags, flatten, join, rows_of, take
 
 LANES = 16
 """Episodes that are played side by side."""
@@ -85,19 +85,18 @@ class Actions:
             self._held = new
         change = self._rng.random(count) < np.linspace(0.03, 1.0, count)
         if self._pair.legal is not None:
-            change |= ~self._pair.legal(state, self._held)
+            change |= ~_legal(self._pair, state, self._held)
         for name, values in new.items():
             self._held[name] = np.where(
                 change.reshape(-1, *(1,) * (values.ndim - 1)), values, self._held[name]
             )
         if self._pair.legal is not None:
-            self._held = self._legal(state, self._held)
+            self._held = self._redrawn(state, self._held)
         return {name: value.copy() for name, value in self._held.items()}
 
-    def _legal(self, state: Fields, action: Fields) -> Fields:
-        assert self._pair.legal is not None
+    def _redrawn(self, state: Fields, action: Fields) -> Fields:
         for _ in range(200):
-            bad = ~self._pair.legal(state, action)
+            bad = ~_legal(self._pair, state, action)
             if not bad.any():
                 return action
             drawn = self.draw(len(bad))
@@ -231,10 +230,15 @@ def possible(pair: Pair, cases: Cases) -> Cases:
     """Return the cases whose states can occur and whose actions are legal."""
     keep = np.ones(len(cases), bool)
     if pair.possible is not None:
-        keep &= np.asarray(pair.possible(cases.state), bool)
+        keep &= flags(f"{pair.name}: possible", pair.possible(cases.state), len(cases))
     if pair.legal is not None:
-        keep &= np.asarray(pair.legal(cases.state, cases.action), bool)
+        keep &= _legal(pair, cases.state, cases.action)
     return cases.rows(np.flatnonzero(keep))
+
+
+def _legal(pair: Pair, state: Fields, action: Fields) -> Array:
+    assert pair.legal is not None
+    return flags(f"{pair.name}: legal", pair.legal(state, action), rows_of(action))
 
 
 def concat(parts: list[Cases]) -> Cases:

@@ -136,6 +136,21 @@ def equal(a: Array, b: Array) -> bool:
     return np.array_equal(a, b, equal_nan="f" in (a.dtype.kind, b.dtype.kind))
 
 
+def flags(what: str, said: Any, count: int) -> Array:
+    """Return what a function of a pair says of each of N rows: bool (N,).
+
+    Raises:
+        InputError: it says something else than one flag, or 0 and 1, of each.
+    """
+    values = np.asarray(said)
+    if values.shape != (count,) or values.dtype.kind not in "biu":
+        raise InputError(
+            f"{what} returns {values.dtype} of shape {values.shape} for {count} rows; it must return "
+            "one flag for each"
+        )
+    return values.astype(bool)
+
+
 def take(fields: Fields, rows: Any) -> Fields:
     """Return some rows of every field."""
     return {name: value[rows] for name, value in fields.items()}

@@ -336,6 +336,34 @@ def test_no_state_that_cannot_occur_and_no_action_that_is_not_allowed_is_drawn(
         assert fitting(played.state, played.action).all()
 
 
+@pytest.mark.parametrize("form", [list, np.int8, np.uint8], ids=["list", "int8", "uint8"])
+def test_what_is_allowed_may_be_said_in_other_forms_than_flags(form: Any, base: Cases) -> None:
+    def legal(state: Fields, action: Fields) -> Any:
+        return form(fitting(state, action))
+
+    one = pair(legal=legal, possible=lambda state: form(even(state)))
+    assert text(visited(one, 160, 3)) == text(visited(pair(legal=fitting), 160, 3))
+    assert text(drawn(one, base, 60, 3)) == text(drawn(pair(legal=fitting, possible=even), base, 60, 3))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        True,
+        np.ones((2, LANES), bool),
+        np.ones((LANES, 1), bool),
+        np.ones(LANES - 1, bool),
+        np.ones(LANES),
+    ],
+    ids=["one for all", "two rows", "an axis more", "one less", "numbers"],
+)
+@pytest.mark.parametrize("name", ["possible", "legal"])
+def test_a_rule_that_says_no_flag_a_case_is_refused(name: str, said: Any, base: Cases) -> None:
+    one = pair(**{name: lambda *_: said})
+    with refuses():
+        possible(one, base.rows(np.arange(LANES)))
+
+
 def test_a_domain_with_a_fraction_is_none_for_actions_that_are_whole_numbers() -> None:
     """They would be cut to whole numbers, and the last action would hardly ever be tried."""
     for action in (None, integer(0, 1)):

@@ -66,6 +66,9 @@ def test_branches_are_counted_in_every_set_of_cases() -> None:
         "fast": int((after.state["levels"][both, 1] > 1).sum()),
         "never": 0,
     }
+    one.branches["third"] = lambda before, action, after: after["levels"] > 1  # type: ignore[index]
+    with refuses():
+        _seen(judge, evidence)
 
 
 def plain(made: Report) -> dict[str, Any]:
@@ -145,15 +148,8 @@ def test_a_whole_verification_of_sides_of_which_each_draws(snapshot: Snapshot) -
         "obs.open",
         "reward",
     }
-    assert list(made.made["versions"]) == [
-        "python",
-        "jax",
-        "jaxlib",
-        "numpy",
-        "gymnasium",
-        "gymnax",
-        "envparity",
-    ]
+    versions = "python jax jaxlib numpy gymnasium gymnax envparity"
+    assert list(made.made["versions"]) == versions.split()
     assert [(number, parts) for _, number, parts in told] == [(number, 7) for number in range(7)]
     assert [what for what, _, _ in told] == [
         "playing the reference",
