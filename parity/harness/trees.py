@@ -84,9 +84,9 @@ def as_numbers(name: str, value: Any) -> Array:
     """
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{name} is {type(value).__name__}, no number, flag or array of them; read it as one"
-        )
+        is_array = isinstance(value, np.ndarray)
+        kind = f"an array of {array.dtype}" if is_array else type(value).__name__
+        raise InputError(f"{name} is {kind}, no number, flag or array of them; read it as one")
     return array
 
 

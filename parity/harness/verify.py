@@ -72,6 +72,7 @@ def verify(
         ("transitions", transitions, 32, 31),  # as many seeds are drawn
         ("resets", resets, 50, 31),
         ("seed", seed, 0, 63),  # as reports are read
+        ("devices", devices, 0, 31),
     ):
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not least <= value < 2**bits:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from parity import Accepted, Pair, Port, Reference, close, integer, real
+from parity.harness.cases import drawn, visited
+from parity.harness.judge import Judge
 from parity.harness.questions import OF_DRAWS, QUESTIONS
+from parity.harness.shrink import smallest_cases
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
@@ -95,6 +98,53 @@ def test_sides_are_made_of_environments_of_every_kind() -> None:
         assert gymnax.language == "gymnax"
     assert Port.batched is BatchedSide
     assert not hasattr(Reference, "batched")
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "a policy of one action": {"policy": lambda rng, obs, state: 1},
+    "a policy of too few": {"policy": lambda rng, obs, state: np.zeros(15, int)},
+    "a policy of a list": {"policy": lambda rng, obs, state: [0] * 16},
+    "a policy of words": {"policy": lambda rng, obs, state: {"arm": np.array(["up"] * 16)}},
+    "a policy with a part too long": {
+        "policy": lambda rng, obs, state: {"arm": np.zeros(16), "leg": np.zeros((17, 2))}
+    },
+    "a draw of a state alone": {"draw": lambda rng, count: {"count": np.zeros(count)}},
+    "a draw of three": {"draw": lambda rng, count: ({}, np.zeros(count), 1)},
+    "a draw of an array": {"draw": lambda rng, count: (np.zeros(count), np.zeros(count))},
+    "a command of words": {"command": lambda state, action: ["again", "--state"]},
+    "a command of nothing": {"command": lambda state, action: None},
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_a_function_of_a_pair_returns_is_refused_where_it_is_of_another_kind(name: str) -> None:
+    def wrong(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + 1, *others
+
+    one = tiny.pair(tiny.side(wrong), **ANSWERS[name])
+    with refuses():
+        base = visited(one, 32, 0)
+        drawn(one, base, 8, 0)
+        judge = Judge(one, base)
+        smallest_cases(judge, [judge.step(base)])
+
+
+def test_a_policy_and_a_draw_may_return_what_is_an_array() -> None:
+    def policy(rng: np.random.Generator, obs: Any, state: Any) -> Any:
+        return tuple_of(state["count"] % 2)
+
+    def tuple_of(values: Any) -> Any:
+        return {"arm": values.astype(np.int8)}
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        return one.step(action["arm"])
+
+    one = tiny.pair(tiny.side(step), reference=tiny.side(step), policy=policy)
+    taken = visited(one, 48, 0).action
+    assert {name: (value.dtype, value.shape) for name, value in taken.items()} == {
+        "action.arm": (np.int8, (48,))
+    }
 
 
 def test_questions_have_one_name_each() -> None:
