@@ -185,7 +185,10 @@ def test_a_box_with_one_end_for_all_has_it_in_every_place() -> None:
 
 
 def test_what_is_no_space_is_refused_with_its_type() -> None:
-    for space in (object(), 3, SimpleNamespace(low=0), gymnasium.spaces.Text(3)):
+    made = gymnasium.spaces
+    one_of = made.OneOf((made.Discrete(2), made.Box(0, 1)))
+    inner = made.Dict({"a": made.Discrete(2), "b": made.Sequence(made.Discrete(2))})
+    for space in (object(), 3, SimpleNamespace(low=0), made.Text(3), one_of, inner):
         with refuses():
             describe_space(space, "action")
 
