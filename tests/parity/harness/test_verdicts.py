@@ -13,8 +13,10 @@ from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.findings import FieldVerdict
 from parity.harness.judge import Evidence, Judge
 from parity.harness.modes.free_run import FreeRun
+from parity.harness.sides.side import Moments
 from parity.harness.verdicts import field_verdicts
 from tests.parity.harness.sides import tiny
+from tests.parity.harness.test_precision import side as narrow_side
 
 COUNT = 32
 NEVER = Accepted("levels", "covers nothing", lambda before, action, after: before["count"] < 0)
@@ -116,12 +118,19 @@ def test_a_difference_in_last_steps_alone_is_of_the_contract_and_any_other_is_lo
         assert arm is not None
         for steps in (arm.reference, arm.port):
             steps.outcome["truncated"] = ends
-    for name in ("reward", "levels"):
+    for name in ("reward", "terminated", "truncated", "levels", "obs.near"):
         part.labels[name].labels[-2] = LOGIC
     found = verdicts(judge, evidence)
-    assert found["reward"].verdict == "contract"
-    assert not found["reward"].passed
+    for name in ("reward", "terminated", "truncated"):
+        assert (found[name].verdict, found[name].passed) == ("contract", False)
     assert found["levels"].verdict == "logic"  # a state is not about how episodes end
+    assert found["obs.near"].verdict == "logic"
+    steps = evidence[2].native.port
+    steps.restart = Moments({}, {"obs.near": np.zeros((COUNT, 2))})
+    assert verdicts(judge, evidence)["obs.near"].verdict == "contract"  # it hands out another episode's
+    assert verdicts(judge, evidence)["levels"].verdict == "logic"
+    steps.restart.obs["final terminated"] = np.zeros(COUNT, bool)
+    assert verdicts(judge, evidence)["obs.near"].verdict == "logic"  # and is stepped without it, too
     evidence[2].labels["reward"].labels[0] = LOGIC
     assert verdicts(judge, evidence)["reward"].verdict == "logic"
 
@@ -143,6 +152,25 @@ def test_an_acceptance_is_used_where_it_covers_what_is_wrong(part: int) -> None:
     fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
     assert used == [known[1]]
     assert [(one.name, one.why) for one in fields if one.accepted] == [("levels", "two")]
+
+
+@pytest.mark.parametrize("double", [True, False])
+def test_an_acceptance_is_seen_in_the_precision_that_judges(double: bool) -> None:
+    known = tuple(
+        Accepted(
+            "levels",
+            reason,
+            lambda before, *_, kind=kind: np.full(COUNT, before["levels"].dtype == kind),
+        )
+        for reason, kind in (("wide", np.float64), ("narrow", np.float32))
+    )
+    sides = {"reference": narrow_side(False, -1), "port": narrow_side(not double, -1)}
+    judge, evidence = evidence_of(2, accepted=known, **sides)
+    assert (evidence[0].double is not None) == double
+    evidence[1].labels["levels"].labels[7] = LOGIC
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert [one.reason for one in used] == ["wide" if double else "narrow"]
+    assert {one.name: one.why for one in fields if one.accepted} == {"levels": used[0].reason}
 
 
 def test_of_several_fields_each_tells_the_reasons_that_were_seen_in_it() -> None:
