@@ -142,7 +142,8 @@ class Domain:
         """Return values of the domain that are simpler to read than ``value``, simplest first: 0, 1 and
         -1, the nearest aim, numbers of fewer digits, an end, whole numbers nearer to zero."""
         near = sorted(self.aims, key=lambda aim: abs(aim - value))[:1]
-        options = [int(one) for one in (0, 1, -1, *near)] if self.whole else [0, 1, -1, *near]
+        options: list[Any] = [0, 1, -1, *near]
+        options = [int(one) for one in options] if self.whole else options
         if value in options:
             options = options[: options.index(value)]
         else:

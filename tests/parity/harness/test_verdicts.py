@@ -221,9 +221,11 @@ def test_every_field_tells_its_rule_its_types_its_growth_and_its_smallest_case()
         obs, *others = one.step(action)
         return {**obs, "far": np.zeros(2, np.float32)}, *others
 
-    one = tiny.pair(
-        tiny.side(step), reference=tiny.side(shown), rules={"levels": close(3, 0.5), "obs": close(9)}
-    )
+    def read(one: tiny.Tiny) -> Any:
+        return {**tiny.read(one), "count": np.float32(one.count)}
+
+    port, rules = tiny.side(step, read=read), {"levels": close(3, 0.5), "obs": close(9)}
+    one = tiny.pair(port, reference=tiny.side(shown), rules=rules)
     base = make.visited(one, 64, 0)
     judge = Judge(one, base, frozenset({"count"}))
     evidence = [judge.step(base)]
@@ -234,7 +236,7 @@ def test_every_field_tells_its_rule_its_types_its_growth_and_its_smallest_case()
     rounding = "equal but for rounding"
     assert told == {
         "levels": ("equal", f"{rounding} within 3 ulps or 0.5", float64, 1.5, 64, ""),
-        "count": ("drawn", "equal", ("int64", "int64"), None, 0, ""),
+        "count": ("drawn", rounding, ("int64", "float32"), None, 0, ""),
         "open": ("logic", "equal", ("bool", "bool"), None, 64, ""),
         "obs.near": ("equal", f"{rounding} within 9 ulps or 0", both, None, 64, ""),
         "obs.count": ("equal", f"{rounding} within 9 ulps or 0", ("int64", "int64"), None, 64, ""),
