@@ -138,6 +138,7 @@ STEPS: dict[str, tuple[Any, int]] = {
     "an array in single": (lambda x: x + jnp.asarray([0.1], jnp.float32)[0], 1),
     "a cast there and back": (lambda x: x.astype(jnp.float32).astype(x.dtype), 1),
     "a cast to half and back": (lambda x: x.astype(jnp.float16).astype(x.dtype), 1),
+    "a cast to whole numbers": (lambda x: x.astype(jnp.float32).astype(jnp.int32) + x, 0),
     "a cast alone": (lambda x: x.astype(jnp.float32), 0),
     "whole numbers to double": (lambda x: x + jnp.asarray(3, jnp.int32).astype(x.dtype), 0),
     "constants that are exact": (lambda x: x * np.float32(0.5) + np.float32(3), 0),
