@@ -72,9 +72,9 @@ def _smallest(
     if judge.pair.command is not None:
         line = judge.pair.command(state, action)
         if not isinstance(line, str):
-            kind = type(line).__name__
             raise InputError(
-                f"{judge.pair.name}: command returns a value of type {kind}; return the line as a text"
+                f"{judge.pair.name}: command returns a value of type {type(line).__name__}; return the "
+                "line as a text"
             )
     elif command and both:
         line = f"{command} --state {_option(state)} --action {_option(action)}"

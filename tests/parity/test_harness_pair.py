@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parity import Accepted, Pair, Port, Reference, close, integer, real
-from parity.harness.cases import drawn, visited
+from parity.harness.cases import LANES, drawn, possible, visited
 from parity.harness.judge import Judge
 from parity.harness.questions import OF_DRAWS, QUESTIONS
 from parity.harness.shrink import smallest_cases
@@ -16,6 +16,7 @@ from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from tests.parity.harness.sides import tiny
+from tests.parity.harness.test_cases import even, fitting, text
 from tests.sentences import refuses
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -128,6 +129,38 @@ def test_what_a_function_of_a_pair_returns_is_refused_where_it_is_of_another_kin
         drawn(one, base, 8, 0)
         judge = Judge(one, base)
         smallest_cases(judge, [judge.step(base)])
+
+
+@pytest.mark.parametrize("form", [list, np.int8, np.uint8], ids=["list", "int8", "uint8"])
+def test_what_is_allowed_may_be_said_in_other_forms_than_flags(form: Any) -> None:
+    def legal(state: Any, action: Any) -> Any:
+        return form(fitting(state, action))
+
+    base = visited(tiny.pair(), 160, 0)
+    one = tiny.pair(legal=legal, possible=lambda state: form(even(state)))
+    assert text(visited(one, 160, 3)) == text(visited(tiny.pair(legal=fitting), 160, 3))
+    assert text(drawn(one, base, 60, 3)) == text(
+        drawn(tiny.pair(legal=fitting, possible=even), base, 60, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        True,
+        np.ones((2, LANES), bool),
+        np.ones((LANES, 1), bool),
+        np.ones(LANES - 1, bool),
+        np.ones(LANES),
+    ],
+    ids=["one for all", "two rows", "an axis more", "one less", "numbers"],
+)
+@pytest.mark.parametrize("name", ["possible", "legal"])
+def test_a_rule_that_says_no_flag_a_case_is_refused(name: str, said: Any) -> None:
+    base = visited(tiny.pair(), LANES, 0)
+    one = tiny.pair(**{name: lambda *_: said})
+    with refuses():
+        possible(one, base)
 
 
 def test_a_policy_and_a_draw_may_return_what_is_an_array() -> None:
