@@ -183,7 +183,7 @@ def test_a_lane_keeps_to_its_action_for_long_and_another_changes_all_the_time() 
         assert changes[0] < 0.08
         assert changes[-1] > 0.95
         assert (np.diff(changes) > -0.1).all()
-        assert (changed[:, 8] & ~changed[:, 9]).any()  # each lane at its own times
+        assert (changed[:, 8] & ~changed[:, 9]).mean() > 0.1  # each lane at its own times
         assert (taken.max() < 990) == (legal is not None)
 
 
