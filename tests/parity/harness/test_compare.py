@@ -244,8 +244,9 @@ def test_a_whole_number_is_rounding_only_where_a_nudge_gives_the_references() ->
     assert found.labels.tolist() == [EQUAL, ROUNDING, LOGIC, EQUAL]
     endless = [np.full(4, np.inf, np.float32)]  # explains nothing but an endless number
     a, b = np.array([1, 2, np.inf, 4], np.float32), np.array([1, 5, 3, 4], np.float32)
-    found = label(close(), (a, b), None, ONES, endless)
-    assert found.labels.tolist() == [EQUAL, LOGIC, ROUNDING, EQUAL]
+    for nudges in (endless, [*endless, b], [b, *endless]):
+        found = label(close(), (a, b), None, ONES, nudges)
+        assert found.labels.tolist() == [EQUAL, LOGIC, ROUNDING, EQUAL]
 
 
 def test_without_nudges_that_move_it_sixteen_units_are_rounding_and_no_more() -> None:
