@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from parity.harness.fields import Domain
 from parity.harness.pair import Pair
 from parity.harness.sides.side import Steps, join_moments, join_steps, take_moments
 from parity.harness.spaces import Space
-from parity.harness.trees import Array, Fields, cast, flatten, join, rows_of, take
+from parity.harness.trees import Array, Fields, as_numbers, cast, flags, flatten, join, rows_of, take
 
 LANES = 16
 """Episodes that are played side by side."""
@@ -79,25 +80,35 @@ class Actions:
         """Return the next action of every lane: the policy's, or mostly the one before."""
         count = rows_of(state)
         if self._pair.policy is not None:
-            return flatten(self._pair.policy(self._rng, obs, state), "action")
+            return self._chosen(self._pair.policy(self._rng, obs, state), count)
         new = self.draw(count)
         if self._held is None:
             self._held = new
         change = self._rng.random(count) < np.linspace(0.03, 1.0, count)
         if self._pair.legal is not None:
-            change |= ~self._pair.legal(state, self._held)
+            change |= ~_legal(self._pair, state, self._held)
         for name, values in new.items():
             self._held[name] = np.where(
                 change.reshape(-1, *(1,) * (values.ndim - 1)), values, self._held[name]
             )
         if self._pair.legal is not None:
-            self._held = self._legal(state, self._held)
+            self._held = self._redrawn(state, self._held)
         return {name: value.copy() for name, value in self._held.items()}
 
-    def _legal(self, state: Fields, action: Fields) -> Fields:
-        assert self._pair.legal is not None
+    def _chosen(self, given: Any, count: int) -> Fields:
+        """Return the actions that a policy chose, in arrays with a row for each lane."""
+        actions = {name: as_numbers(name, value) for name, value in flatten(given, "action").items()}
+        for name, values in actions.items():
+            if values.shape[:1] != (count,):
+                raise InputError(
+                    f"{self._pair.name}: policy returns {name} of shape {values.shape} for {count} "
+                    "lanes; it must return arrays with a row for each"
+                )
+        return actions
+
+    def _redrawn(self, state: Fields, action: Fields) -> Fields:
         for _ in range(200):
-            bad = ~self._pair.legal(state, action)
+            bad = ~_legal(self._pair, state, action)
             if not bad.any():
                 return action
             drawn = self.draw(len(bad))
@@ -180,8 +191,13 @@ def _own(pair: Pair, base: Cases, count: int, rng: np.random.Generator) -> Cases
         InputError: they lack a field, or hold one in another form than visited states do.
     """
     assert pair.draw is not None
-    state, taken = pair.draw(rng, count)
-    action = flatten(taken, "action")
+    made: Any = pair.draw(rng, count)
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], Mapping)):
+        raise InputError(
+            f"{pair.name}: draw returns a value of type {type(made).__name__}; return two, the fields "
+            "of a state by name and the actions"
+        )
+    state, action = dict(made[0]), flatten(made[1], "action")
     for what, own, others in (("state", state, base.state), ("action", action, base.action)):
         if set(own) != set(others):
             wanted, has = ", ".join(others), ", ".join(own)
@@ -231,10 +247,15 @@ def possible(pair: Pair, cases: Cases) -> Cases:
     """Return the cases whose states can occur and whose actions are legal."""
     keep = np.ones(len(cases), bool)
     if pair.possible is not None:
-        keep &= np.asarray(pair.possible(cases.state), bool)
+        keep &= flags(f"{pair.name}: possible", pair.possible(cases.state), len(cases))
     if pair.legal is not None:
-        keep &= np.asarray(pair.legal(cases.state, cases.action), bool)
+        keep &= _legal(pair, cases.state, cases.action)
     return cases.rows(np.flatnonzero(keep))
+
+
+def _legal(pair: Pair, state: Fields, action: Fields) -> Array:
+    assert pair.legal is not None
+    return flags(f"{pair.name}: legal", pair.legal(state, action), rows_of(action))
 
 
 def concat(parts: list[Cases]) -> Cases:

@@ -111,38 +111,58 @@ class Domain:
         Most are uniform; the others are zero, an end, or at and about a value aimed at, by a few units
         in the last place of float32 and by small shares of it.
         """
-        aims = np.array([*self.aims, self.low, self.high], np.float64)
-        aims = aims[(aims >= self.low) & (aims <= self.high)]
-        about = rng.choice(aims, shape)
+        aims = [aim for aim in (*self.aims, self.low, self.high) if self.low <= aim <= self.high]
         if self.whole:
-            drawn = rng.integers(int(self.low), int(self.high), shape, endpoint=True)
-            beside = about.astype(np.int64) + rng.integers(-2, 2, shape, endpoint=True)
-            picked = np.where(rng.random(shape) < 0.35, beside, drawn)
-            return np.clip(picked, int(self.low), int(self.high))
-        uniform = rng.uniform(self.low, self.high, shape)
-        steps = rng.integers(-12, 12, shape, endpoint=True) * np.spacing(
-            np.abs(about).astype(np.float32)
-        )
+            return self._sample_whole(rng, shape, [int(aim) for aim in aims])
+        about = rng.choice(np.array(aims, np.float64), shape)
+        half = math.isinf(self.high - self.low)  # the width itself may be beyond all numbers
+        uniform = rng.uniform(self.low / (1 + half), self.high / (1 + half), shape) * (1 + half)
+        unit = np.spacing(np.minimum(np.abs(about), 2.0**127).astype(np.float32))  # no larger one has
+        steps = rng.integers(-12, 12, shape, endpoint=True) * unit
         shares = rng.choice([-1.0, 1.0], shape) * 10.0 ** rng.uniform(-8, -1, shape)
-        close_by = about + np.where(
-            rng.random(shape) < 0.5, steps, shares * np.maximum(np.abs(about), 1e-3)
-        )
+        beside = np.where(rng.random(shape) < 0.5, steps, shares * np.maximum(np.abs(about), 1e-3))
+        with np.errstate(over="ignore"):  # what lies beyond all numbers is clipped
+            close_by = about + beside
         small = uniform * 10.0 ** rng.uniform(-6, 0, shape)
         kind = rng.random(shape)
         choices = [np.zeros(shape), about, close_by, small]
         reals = np.select([kind < 0.10, kind < 0.15, kind < 0.35, kind < 0.42], choices, uniform)
         return np.clip(reals, self.low, self.high)
 
+    def _sample_whole(self, rng: np.random.Generator, shape: tuple[int, ...], aims: list[int]) -> Array:
+        ends = np.iinfo(np.int64)
+        about = rng.choice(np.array(aims, np.int64), shape)
+        drawn = rng.integers(int(self.low), int(self.high), shape, endpoint=True)
+        beside = np.clip(about, ends.min + 2, ends.max - 2)  # what lies beside them fits 64 bits
+        beside = beside + rng.integers(-2, 2, shape, endpoint=True)
+        picked = np.where(rng.random(shape) < 0.35, beside, drawn)
+        return np.clip(picked, int(self.low), int(self.high))
+
     def simpler(self, value: float) -> list[Any]:
-        """Return values of the domain that are simpler to read than ``value``, simplest first."""
+        """Return values of the domain that are simpler to read than ``value``, simplest first: 0, 1 and
+        -1, the nearest aim, numbers of fewer digits, an end, whole numbers nearer to zero."""
         near = sorted(self.aims, key=lambda aim: abs(aim - value))[:1]
-        rounded = [round(value, digits) for digits in range(7)] if not self.whole else []
-        ends = [self.low, self.high]
-        options = [0, 1, -1, *near, *rounded, *ends]
-        if self.whole:
-            options = [int(option) for option in (*options, value // 2, value - 1)]
-        inside = [option for option in options if self.low <= option <= self.high and option != value]
-        return list(dict.fromkeys(inside))
+        options: list[Any] = [0, 1, -1, *near]
+        options = [int(one) for one in options] if self.whole else options
+        if value in options:
+            options = options[: options.index(value)]
+        else:
+            ends = [self.low, self.high]
+            is_end = value in ends
+            ends = ends[: ends.index(value)] if is_end else ends
+            if not self.whole:
+                options += [round(value, digits) for digits in range(_digits(value))]
+                options += [end for end in ends if min(_digits(end), 6) < _digits(value)]
+            else:
+                sign = 1 if value > 0 else -1
+                nearer = [] if is_end else [sign * (abs(value) // 2), value - sign]
+                options += [int(one) for one in (*ends, *nearer)]
+        return list(dict.fromkeys(one for one in options if self.low <= one <= self.high))
+
+
+def _digits(value: float) -> int:
+    """Return how many digits a number has after its point; 7 where they are more than six."""
+    return next((digits for digits in range(7) if round(value, digits) == value), 7)
 
 
 @dataclass(frozen=True)

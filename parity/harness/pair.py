@@ -29,6 +29,17 @@ Draw = Callable[[np.random.Generator, int], tuple[Fields, Any]]
 """(generator, count) -> fields of a state, (count, ...) each, and as many actions."""
 
 
+FUNCTIONS = {
+    "possible": "states",
+    "legal": "states and actions",
+    "draw": "a generator and a count",
+    "policy": "a generator, observations and states",
+    "describe": "a state",
+    "command": "a state",
+}
+"""Parts of a pair that are functions, and of what."""
+
+
 class Reference:
     """The side that is right by definition; each method makes one from an environment of a kind."""
 
@@ -121,15 +132,27 @@ class Pair:
                     f"{side.title()}.gymnasium(...), "
                     ".gymnax(...), .functional(...), .state_api(...) or .mutable(...)"
                 )
-        for name in ("describe", "command"):
-            if getattr(self, name) is not None and not callable(getattr(self, name)):
-                kind = type(getattr(self, name)).__name__
-                raise InputError(f"{self.name}: {name} is of type {kind}; give a function of a state")
-        for name, domain in self.state.items():
+        functions = {name: getattr(self, name) for name in FUNCTIONS} | dict(self.branches)
+        for name, function in functions.items():
+            if not callable(function) and (function is not None or name in self.branches):
+                kind, wanted = (
+                    type(function).__name__,
+                    FUNCTIONS.get(name, "states, actions and states after"),
+                )
+                raise InputError(f"{self.name}: {name} is of type {kind}; give a function of {wanted}")
+        domains = dict(self.state) | ({} if self.action is None else {"action": self.action})
+        for name, domain in domains.items():
             if not isinstance(domain, Domain):
                 raise InputError(
                     f"{self.name}: {name} has a {type(domain).__name__}; give real(...) or integer(...)"
                 )
+        if not isinstance(self.accepted, tuple | list) or not all(
+            isinstance(one, Accepted) for one in self.accepted
+        ):
+            raise InputError(
+                f"{self.name}: accepted is {self.accepted!r}; give a tuple of them, such as "
+                "(Accepted('reward', 'why it differs'),)"
+            )
         for name, rule in self.rules.items():
             if not isinstance(rule, Rule):
                 raise InputError(f"{self.name}: {name} has {rule!r}; give exact(), close() or angle()")

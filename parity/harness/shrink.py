@@ -68,9 +68,14 @@ def _smallest(
         final, row = judge.step(case), 0
     arm = final.double or final.native
     state, action = _plain(case)
-    line = ""
+    line: Any = ""
     if judge.pair.command is not None:
         line = judge.pair.command(state, action)
+        if not isinstance(line, str):
+            raise InputError(
+                f"{judge.pair.name}: command returns a value of type {type(line).__name__}; return the "
+                "line as a text"
+            )
     elif command and both:
         line = f"{command} --state {_option(state)} --action {_option(action)}"
     return SmallestCase(

@@ -98,6 +98,8 @@ def describe_space(space: Any, prefix: str) -> Space:
         InputError: it is none that can be described, or its counts are no whole numbers.
     """
     inner = getattr(space, "spaces", None)
+    if type(space).__name__ == "OneOf":  # one part at a time, and not all of them as a tuple has
+        inner = space
     if isinstance(inner, dict):
         parts: Space = {}
         for name, part in inner.items():

@@ -84,9 +84,9 @@ def as_numbers(name: str, value: Any) -> Array:
     """
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{name} is {type(value).__name__}, no number, flag or array of them; read it as one"
-        )
+        is_array = isinstance(value, np.ndarray)
+        kind = f"an array of {array.dtype}" if is_array else type(value).__name__
+        raise InputError(f"{name} is {kind}, no number, flag or array of them; read it as one")
     return array
 
 
@@ -115,7 +115,7 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
         InputError: rows differ in their names or shapes.
     """
     columns: Fields = {}
-    for name in rows[0]:
+    for name in dict.fromkeys(name for row in rows for name in row):
         try:
             values = [row[name] for row in rows]
             columns[name] = as_numbers(f"{what} {name}", np.stack([np.asarray(v) for v in values]))
@@ -134,6 +134,21 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
 def equal(a: Array, b: Array) -> bool:
     """Say whether two arrays are of one shape and equal, value for value; NaN equals NaN."""
     return np.array_equal(a, b, equal_nan="f" in (a.dtype.kind, b.dtype.kind))
+
+
+def flags(what: str, said: Any, count: int) -> Array:
+    """Return what a function of a pair says of each of N rows: bool (N,).
+
+    Raises:
+        InputError: it says something else than one flag, or 0 and 1, of each.
+    """
+    values = np.asarray(said)
+    if values.shape != (count,) or values.dtype.kind not in "biu":
+        raise InputError(
+            f"{what} returns {values.dtype} of shape {values.shape} for {count} rows; it must return "
+            "one flag for each"
+        )
+    return values.astype(bool)
 
 
 def take(fields: Fields, rows: Any) -> Fields:

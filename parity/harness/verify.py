@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import jax
-import numpy as np
 
 from foundation import provenance
 from foundation.errors import InputError
@@ -32,6 +31,7 @@ from parity.harness.questions import OF_DRAWS
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
+from parity.harness.trees import flags
 from parity.harness.verdicts import field_verdicts
 
 VERSIONED = ("jax", "jaxlib", "numpy", "gymnasium", "gymnax", "envparity")
@@ -72,6 +72,7 @@ def verify(
         ("transitions", transitions, 32, 31),  # as many seeds are drawn
         ("resets", resets, 50, 31),
         ("seed", seed, 0, 63),  # as reports are read
+        ("devices", devices, 0, 31),
     ):
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not least <= value < 2**bits:
@@ -297,6 +298,7 @@ def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:
         arm = one.native
         seen["an episode ends"] += int(arm.reference.ended.sum())
         for name, where in judge.pair.branches.items():
-            taken = np.asarray(where(arm.state, one.cases.action, arm.reference.fields))
-            seen[name] += int(taken.sum())
+            taken = where(arm.state, one.cases.action, arm.reference.fields)
+            what = f"{judge.pair.name}: the branch {name!r}"
+            seen[name] += int(flags(what, taken, len(one.cases)).sum())
     return seen

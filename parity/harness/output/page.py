@@ -51,7 +51,10 @@ def _verdict(report: Mapping[str, Any]) -> Verdict:
             return Verdict("good", f"{HEADLINES[SAME]} but for accepted differences", text)
         return Verdict("good", HEADLINES[SAME], "Nothing differs but by rounding.")
     if verdict == DIFFERENT:
-        return Verdict("bad", HEADLINES[DIFFERENT], f"{_capital(differences[0])}.")
+        named = {one["name"] for one in report["fields"]}  # which are told as they are spelt
+        first = differences[0]
+        first = first if first.partition(" ")[0] in named else _capital(first)
+        return Verdict("bad", HEADLINES[DIFFERENT], f"{first}.")
     missing = ", ".join(report["missing"])
     return Verdict("warn", "Not enough was seen", f"Nothing differs, and no case reached: {missing}.")
 

@@ -24,7 +24,7 @@ from parity.harness.compare import (
     narrower,
     spacing,
 )
-from parity.harness.fields import close, exact
+from parity.harness.fields import angle, close, exact
 from parity.harness.judge import Judge
 from parity.harness.precision import why_not_double
 from tests.parity.harness.sides import tiny
@@ -151,6 +151,35 @@ def test_a_number_stored_in_single_precision_may_be_off_by_half_a_unit_a_side(na
         assert differ_in_double(close(), single, (a + 2 * unit).astype(F32))[0].all()
 
 
+def test_units_in_the_last_place_are_those_of_the_larger_number() -> None:
+    """Below a power of two they are half as large, and what is no number has none."""
+    a = np.array([2.0, 2.0, -8.0, np.nan, 5.0, np.nan], np.float32)
+    b = np.array([2 - 2.0**-23, 2 + 2.0**-22, -8 + 2.0**-19, 5.0, np.inf, np.nan], np.float32)
+    for one, two in ((a, b), (b, a)):
+        differs, apart, ulps, beyond = differ_in_single(close(ulps=1), one, two)
+        assert differs.tolist() == [True] * 5 + [False]
+        assert apart.tolist() == [2.0**-23, 2.0**-22, 2.0**-19, np.inf, np.inf, 0.0]
+        assert ulps.tolist() == [0.5, 1.0, 2.0, np.inf, np.inf, 0.0]
+        assert beyond.tolist() == [False, False, True, True, True, False]
+        half = np.array([1.0], np.float32), np.array([1 - 2.0**-23], np.float32)
+        assert not differ_in_double(close(), *half)[0].any()  # half a unit of 1 on either side
+        assert not differ_in_double(close(), *half[::-1])[0].any()
+
+
+def test_every_part_of_a_label_is_of_its_case() -> None:
+    a = np.array([[1.0, 8.0], [1.0, 8.0], [1.0, 8.0], [1.0, 8.0]])
+    unit = 2.0**-52
+    b = a + np.array([[0, 0], [3, 8], [0, 24], [5, 16]]) * unit
+    wide = a + np.array([[0, 0], [0, 0], [1e-3, 1e-2], [0, 0.25]])
+    found = label(close(ulps=2), (a, b), (a, wide), np.array([True, True, True, False]))
+    assert found.labels.tolist() == [EQUAL, ROUNDING, LOGIC, EQUAL]
+    assert found.apart.tolist() == [0.0, 8 * unit, 24 * unit, 0.0]
+    assert found.ulps.tolist() == [0.0, 3.0, 3.0, 0.0]
+    assert found.beyond.tolist() == [False, True, True, False]
+    assert found.compared.tolist() == [True, True, True, False]
+    assert found.apart_double.tolist() == pytest.approx([0.0, 0.0, 1e-2, 0.25])
+
+
 SHAPES = [(), (1,), (3,), (12,), (2, 5), (300,)]
 
 
@@ -186,6 +215,7 @@ def test_one_place_that_is_wrong_makes_its_case_wrong_and_no_other(shape: tuple[
         found = label(rule, (a, b), (a, b), ~np.array(wrong))
         assert not found.labels.any()
         assert not found.apart.any()
+        assert not found.ulps.any()
         assert not found.beyond.any()
 
 
@@ -214,8 +244,33 @@ def test_a_whole_number_is_rounding_only_where_a_nudge_gives_the_references() ->
     assert found.labels.tolist() == [EQUAL, ROUNDING, LOGIC, EQUAL]
     endless = [np.full(4, np.inf, np.float32)]  # explains nothing but an endless number
     a, b = np.array([1, 2, np.inf, 4], np.float32), np.array([1, 5, 3, 4], np.float32)
-    found = label(close(), (a, b), None, ONES, endless)
-    assert found.labels.tolist() == [EQUAL, LOGIC, ROUNDING, EQUAL]
+    for nudges in (endless, [*endless, b], [b, *endless]):
+        found = label(close(), (a, b), None, ONES, nudges)
+        assert found.labels.tolist() == [EQUAL, LOGIC, ROUNDING, EQUAL]
+
+
+def test_without_nudges_that_move_it_sixteen_units_are_rounding_and_no_more() -> None:
+    """Four times what the inputs make, where each is stored with a few units of its own."""
+    port = np.full(4, 1.25, np.float32)
+    reference = (port + np.array([0, 16, 17, -17]) * 2.0**-23).astype(np.float32)
+    found = label(close(), (reference, port), None, ONES, [port, port])
+    assert found.labels.tolist() == [EQUAL, ROUNDING, LOGIC, LOGIC]
+    found = label(close(), (reference, port), None, ONES, [])
+    assert found.labels.tolist() == [EQUAL, LOGIC, LOGIC, LOGIC]
+
+
+def test_a_nudge_that_moves_an_angle_by_a_turn_explains_nothing() -> None:
+    port = np.array([180.0, 180.0], np.float32)
+    nudged = [np.array([-180.0, -179.9], np.float32)]
+    reference = np.array([150.0, 180.3], np.float32)
+    found = label(angle(360), (reference, port), None, np.ones(2, bool), nudged)
+    assert found.labels.tolist() == [LOGIC, ROUNDING]
+
+
+def test_numbers_with_a_fraction_that_must_be_equal_are_held_to_what_a_nudge_gives() -> None:
+    port, nudged = np.array([1.0, 1.0, 1.0]), [np.array([9.0, 1.0, 1.5])]
+    found = label(exact(), (np.array([1.5, 1.0, 1.5]), port), None, np.ones(3, bool), nudged)
+    assert found.labels.tolist() == [LOGIC, EQUAL, ROUNDING]
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1e-9, 1.0])

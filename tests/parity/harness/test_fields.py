@@ -55,6 +55,21 @@ BAD: dict[str, Any] = {
     "integer(0, 1.5)": lambda: integer(0, 1.5),
     "near()": lambda: near(),
     "near(nan)": lambda: near(math.nan),
+    "near(1, nan)": lambda: near(1, math.nan),
+    "near(1, '2')": lambda: near(1, "2"),  # type: ignore[arg-type]
+    "real(nan, 1)": lambda: real(math.nan, 1),
+    "real(0, nan)": lambda: real(0, math.nan),
+    "real(-inf, 1)": lambda: real(-math.inf, 1),
+    "real(inf, inf)": lambda: real(math.inf, math.inf),
+    "real(0, '1')": lambda: real(0, "1"),  # type: ignore[arg-type]
+    "integer(4, 3)": lambda: integer(4, 3),
+    "integer(0.5, 3)": lambda: integer(0.5, 3),  # type: ignore[arg-type]
+    "integer(-inf, 3)": lambda: integer(-math.inf, 3),  # type: ignore[arg-type]
+    "close(ulps=1.0)": lambda: close(ulps=1.0),  # type: ignore[arg-type]
+    "close(floor=nan)": lambda: close(floor=math.nan),
+    "angle(ulps=-1)": lambda: angle(ulps=-1),
+    "angle(floor=-0.5)": lambda: angle(floor=-0.5),
+    "angle(-360)": lambda: angle(-360),
     "real(0, 1) | 3": lambda: real(0, 1) | 3,
     "close(ulps=-1)": lambda: close(ulps=-1),
     "close(ulps=True)": lambda: close(ulps=True),
@@ -105,6 +120,47 @@ def test_a_bound_is_kept_whatever_the_rule() -> None:
         close(floor=math.inf)
 
 
+def test_a_rule_is_told_with_its_bound_and_its_circle() -> None:
+    assert [rule.describe() for rule in (exact(), close(), close(3), close(2, 0.25))] == [
+        "equal",
+        "equal but for rounding",
+        "equal but for rounding within 3 ulps or 0",
+        "equal but for rounding within 2 ulps or 0.25",
+    ]
+    assert [rule.describe() for rule in (angle(), angle(720, 0), angle(360.5, 4, 1e-9))] == [
+        "equal but for rounding on a circle of 6.28319",
+        "equal but for rounding within 0 ulps or 0 on a circle of 720",
+        "equal but for rounding within 4 ulps or 1e-09 on a circle of 360.5",
+    ]
+    assert angle(720).apart(np.array([1.0, 1.0]), np.array([719.0, 361.0])).tolist() == [2.0, 360.0]
+
+
+def test_a_domain_may_be_one_value_and_as_wide_as_its_numbers() -> None:
+    rng = np.random.default_rng(0)
+    for one, value in ((real(2.5, 2.5), 2.5), (integer(7, 7), 7), (integer(0, 0), 0)):
+        assert set(one.sample(rng, (60, 2)).reshape(-1).tolist()) == {value}
+    low, high = -(2**63), 2**63 - 1
+    drawn = (integer(low, high) | near(2**62)).sample(rng, (4000,))
+    assert {low, low + 1, high - 1, high} <= set(drawn.tolist())
+    aims = {drawn.dtype.type(2**62) + beside for beside in (-2, -1, 0, 1, 2)}
+    assert aims <= set(drawn.tolist())
+    assert 0.1 < (drawn < 0).mean() < 0.7
+    most = np.finfo(np.float64).max
+    wide = real(-most, most).sample(rng, (4000,))
+    assert np.isfinite(wide).all()
+    assert {-most, 0.0, most} <= set(wide.tolist())
+    quarters, _ = np.histogram(wide / most, 4, (-1, 1))
+    assert quarters.min() > 500
+
+
+def test_small_numbers_and_single_units_about_an_aim_are_drawn() -> None:
+    drawn = (real(0, 1000) | near(100)).sample(np.random.default_rng(0), (20_000,))
+    assert ((drawn > 1e-2) & (drawn < 1)).sum() > 200  # of a uniform draw, twenty
+    units = (drawn - 100) / 2.0**-17  # of float32 at 100
+    whole = units[(units == np.round(units)) & (np.abs(units) <= 12)]
+    assert set(whole.tolist()) == set(range(-12, 13))
+
+
 def test_aims_are_added_to_aims_and_both_ends_of_a_domain_stay() -> None:
     both = real(-1, 2) | near(0.5) | near(-0.25, 1.5)
     assert (both.low, both.high, both.aims) == (-1, 2, (0.5, -0.25, 1.5))
@@ -142,4 +198,27 @@ def test_simpler_values_are_the_nearest_aim_round_numbers_and_ends_within_the_do
     assert domain.simpler(0.75)[:3] == [0, 1, -1]
     counts = integer(1, 40) | near(30, 12)
     assert counts.simpler(17) == [1, 12, 40, 8, 16]
-    assert counts.simpler(1) == [12, 40]
+
+
+def test_no_value_is_simpler_than_one_that_is_simpler_than_it() -> None:
+    """So that a case that is made simple in turns comes to rest."""
+    counts = integer(1, 40) | near(30, 12)
+    assert [counts.simpler(n) for n in (1, 12, 40, 2)] == [[], [1], [1, 30], [1, 12, 40]]
+    assert integer(-50, 40).simpler(-17) == [0, 1, -1, -50, 40, -8, -16]
+    domain = real(-2, 9) | near(8.5, 0.75, -1.5)
+    assert [domain.simpler(n) for n in (0, 1, -1, 9.0)] == [[], [0], [0, 1], [0, 1, -1, 8.5]]
+    assert domain.simpler(0.7) == [0, 1, -1, 0.75, -2.0, 9.0]
+    circle = real(-math.pi, math.pi)
+    assert circle.simpler(2.0) == [0, 1, -1]  # an end has more digits
+    ends = [-math.pi, math.pi]
+    assert circle.simpler(2.0345) == [0, 1, -1, 2.0, 2.03, 2.034]
+    assert circle.simpler(2.03456789)[-3:] == [2.034568, *ends]
+    assert circle.simpler(math.pi) == [0, 1, -1, 3.0, 3.1, 3.14, 3.14159, -math.pi]
+    for one in (domain, counts, circle, integer(-7, 9) | near(4), real(-0.3, 2 / 3) | near(0.5)):
+        values = set(one.sample(np.random.default_rng(0), (40,)).tolist())
+        for _ in range(8):
+            values |= {simple for value in values for simple in one.simpler(value)}
+        below = {value: set(one.simpler(value)) for value in values}
+        for value in values:
+            assert value not in below[value]
+            assert not any(value in below[simple] for simple in below[value])

@@ -81,6 +81,53 @@ def test_of_a_large_array_the_first_place_that_differs_is_told_and_how_many_do()
     assert smallest(1, 2.5) == "1 on the reference and 2.5 on the port"
 
 
+def test_arrays_of_other_shapes_and_those_that_do_not_differ_are_told_as_they_are() -> None:
+    words = smallest([1] * 9, [1] * 10)
+    assert words == f"{[1] * 9} on the reference and {[1] * 10} on the port"
+    grid = np.arange(12.0).reshape(3, 4).tolist()
+    assert smallest(grid, grid) == "an array of 12 numbers"
+    other = np.arange(12.0).reshape(3, 4)
+    other[0, 3], other[2, 0] = 7.5, np.nan
+    assert smallest(grid, other.tolist()) == (
+        "at [0, 3] 3.0 on the reference and 7.5 on the port (2 of 12 numbers differ)"
+    )
+
+
+def test_a_field_tells_its_own_values_of_the_smallest_case_wherever_it_is_wrong() -> None:
+    case = SmallestCase({"y": 7}, 1, {"w": 1, "x": 2.5}, {"w": 3, "x": 4.5}, 5, "drawn", "again")
+    values = "; smallest: 2.5 on the reference and 4.5 on the port"
+    for word, where in (("logic", ""), ("contract", " where an episode ends")):
+        one = verdict(word, compared=9, logic=3, smallest=case, growth=1.5, largest_at={"y": 1})
+        assert one.sentence() == f"x differs by logic in 3 of 9 cases{where}{values}"
+        assert one.to_dict() == {
+            "name": "x",
+            "rule": "equal but for rounding",
+            "dtypes": ("float64", "float32"),
+            "verdict": word,
+            "compared": 9,
+            "rounding": 0,
+            "logic": 3,
+            "accepted": 0,
+            "beyond": 0,
+            "largest": 0.0,
+            "largest_ulps": 0.0,
+            "largest_at": {"y": 1},
+            "growth": 1.5,
+            "smallest": {
+                "state": {"y": 7},
+                "action": 1,
+                "reference": {"w": 1, "x": 2.5},
+                "port": {"w": 3, "x": 4.5},
+                "cases": 5,
+                "source": "drawn",
+                "command": "again",
+                "described": {},
+            },
+            "why": "",
+            "passed": False,
+        }
+
+
 def test_what_is_no_number_on_both_sides_is_no_place_that_differs() -> None:
     a = np.full(12, np.nan)
     b = a.copy()
@@ -101,4 +148,7 @@ def test_large_arrays_are_told_by_their_shape_and_numbers_in_six_figures() -> No
     grid = np.arange(9.0).reshape(3, 3)
     state = {"grid": grid, "row": np.arange(8), "x": np.float64(1 / 3), "flag": np.bool_(True)}
     row = ", ".join(map(str, range(8)))
+    assert state_words({"n": np.int32(1_234_567), "wide": np.arange(9)}) == (
+        "n 1234567, wide of shape (9,)"
+    )
     assert state_words(state) == f"grid of shape (3, 3), row [{row}], x 0.333333, flag True"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from foundation.errors import InputError
+from parity import Port, Program
 from parity.harness import cases as make
+from parity.harness.cases import Cases
 from parity.harness.modes.played_port import play_port
-from parity.harness.precision import PROBED, why_not_double
+from parity.harness.precision import PROBED, _was_single, has_fractions, why_not_double
 from parity.harness.sides.mutable import MutableSide
 from tests.parity.harness.sides import tiny
 
@@ -82,3 +87,113 @@ def test_whole_numbers_say_nothing_of_the_precision_of_a_side_that_is_only_playe
     port = tiny.side(read=read, write=None)
     cases = play_port(tiny.pair(port), 64, 0).cases
     assert why_not_double(port, cases) == ("" if step == 1 else SHOWN_IN_SINGLE)
+
+
+def test_a_side_that_is_only_played_is_looked_at_in_every_field_and_case() -> None:
+    """The first field holds whole numbers, and only the last case a fraction."""
+
+    def why(last: float, first: float = 2.0) -> str:
+        def read(one: Any) -> Any:
+            return {"height": float(one.count), "levels": np.array(one.levels), "open": one.open}
+
+        port = tiny.side(read=read, write=None)
+        cases = play_port(tiny.pair(port, reference=tiny.side(read=read)), 96, 0).cases
+        cases.state["levels"] = np.full((len(cases), 2), 3.0)
+        cases.state["levels"][-1, 1] = last
+        cases.state["height"][0] = first
+        return why_not_double(port, cases)
+
+    assert why(3.0) == why(3.1) == why(3.0, 2.1) == ""
+    assert why(3.25) == why(float(np.float32(3.1))) == why(3.0, 2.5) == SHOWN_IN_SINGLE
+    assert why(3.25, 2.1) == SHOWN_IN_SINGLE  # a field in single, beside one in double precision
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_few_cases_and_those_that_show_nothing_tell_of_the_others(count: int) -> None:
+    """Nothing is as much in either precision, which says that a side computes in single."""
+    one = side(False, -1)
+    cases = make.visited(tiny.pair(reference=one), 16, 0).rows(np.arange(count))
+    assert why_not_double(one, cases) == ""
+    cases.state["levels"][: count - 1] = 0.0
+    assert why_not_double(one, cases) == ""
+    cases.state["levels"][:] = 0.0
+    assert why_not_double(one, cases) == IN_SINGLE
+
+
+def told_once(raised: Exception) -> Any:
+    def step(x: Any) -> Any:
+        if x.dtype == jnp.float64:
+            raise raised
+        return x
+
+    return step
+
+
+SINGLE = np.float32(0.1)
+STEPS: dict[str, tuple[Any, int]] = {
+    "plain numbers": (lambda x: 0.1 * x + 1 / 3, 0),
+    "a constant in single": (lambda x: x + SINGLE, 1),
+    "two constants in single": (lambda x: x * np.float32(2.4) + SINGLE, 2),
+    "one constant twice": (lambda x: (x + SINGLE) * SINGLE, 1),
+    "an array in single": (lambda x: x + jnp.asarray([0.1], jnp.float32)[0], 1),
+    "a cast there and back": (lambda x: x.astype(jnp.float32).astype(x.dtype), 1),
+    "a cast to half and back": (lambda x: x.astype(jnp.float16).astype(x.dtype), 1),
+    "a cast to whole numbers": (lambda x: x.astype(jnp.float32).astype(jnp.int32) + x, 0),
+    "a cast alone": (lambda x: x.astype(jnp.float32), 0),
+    "whole numbers to double": (lambda x: x + jnp.asarray(3, jnp.int32).astype(x.dtype), 0),
+    "constants that are exact": (lambda x: x * np.float32(0.5) + np.float32(3), 0),
+    "within a loop": (lambda x: jax.lax.fori_loop(0, 3, lambda _, y: y + SINGLE, x), 1),
+}
+
+
+def functional(step: Any, **changes: Any) -> tuple[Any, Cases]:
+    """Return a side whose state is a number that becomes ``step`` of it, and a case of it."""
+
+    def program() -> Program:
+        def stepped(key: Any, state: Any, action: Any) -> Any:
+            new = {"x": step(state["x"]), "n": state["n"] + action}
+            return new["x"], new, 1.0, new["n"] > 3, False, {}
+
+        def reset(key: Any) -> Any:
+            x = jax.random.uniform(key)
+            return x, {"x": x, "n": jnp.asarray(0, jnp.int32)}
+
+        return Program(reset, stepped)
+
+    state = {"x": np.array([0.3, 0.7]), "n": np.array([1, 2])}
+    cases = Cases(state, {"action": np.array([0, 1])}, np.full(2, "drawn"))
+    return Port.functional(program, **changes), cases
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_pure_functions_are_read_for_what_they_widen(name: str) -> None:
+    step, times = STEPS[name]
+    words = (
+        f"it widens numbers of single precision ({times} times), constants of the module or casts; "
+        "make them where the environment is made, in the dtype of the state"
+    )
+    assert why_not_double(*functional(step)) == (words if times else "")
+
+
+def test_what_functions_raise_in_double_precision_is_told_by_its_first_line() -> None:
+    words = why_not_double(*functional(told_once(ValueError("  one line\nand another  "))))
+    assert words == "it cannot be run in double precision (ValueError: one line)"
+    words = why_not_double(*functional(told_once(TypeError("x" * 200))))
+    assert words == f"it cannot be run in double precision (TypeError: {'x' * 160})"
+    with pytest.raises(InputError, match="of its own"):
+        why_not_double(*functional(told_once(InputError("a sentence of its own"))))
+
+
+def test_a_constant_was_of_single_precision_where_it_has_digits_beyond_it() -> None:
+    single = [0.1, 1 / 3, 2.4, -0.7, 1e-30, 3.0000002]
+    assert [_was_single(float(np.float32(value))) for value in single] == [True] * 6
+    assert [_was_single(value) for value in single] == [False] * 6
+    exact = [0.0, 0.5, -3.0, 0.75, 2.0**-40, 1234.5, 12345.5, 2.0**24, 1e300, np.inf, -np.inf, np.nan]
+    assert [value for value in exact if _was_single(value)] == []
+
+
+def test_fields_have_fractions_where_any_of_a_row_has() -> None:
+    whole, flags, share = np.arange(3), np.ones(3, bool), np.zeros((3, 2), np.float16)
+    assert has_fractions({"a": whole, "b": flags, "c": share})
+    assert not has_fractions({"a": whole, "b": flags})
+    assert not has_fractions({"c": share[:0], "a": whole[:0]})

@@ -11,7 +11,7 @@ import pytest
 from parity import Report
 from parity.harness.findings import Answer, FieldVerdict, SmallestCase
 from parity.harness.modes.free_run import FreeRun
-from parity.harness.report import DIFFERENT, SAME, UNSEEN
+from parity.harness.report import DIFFERENT, SAME, UNSEEN, rounding_words
 from tests.sentences import refuses
 
 
@@ -139,6 +139,44 @@ def test_where_no_number_was_compared_nothing_passes() -> None:
         suite = ElementTree.fromstring(made.to_junit())
         assert suite.get("failures") == ("1" if missing else "0")
     assert unseen.sentence() == "y could be compared in no case: every step ended in a restart"
+
+
+def test_rounding_is_told_with_its_size_its_cases_and_where_it_is_largest() -> None:
+    sizes: dict[str, Any] = {"rounding": 1_234, "largest": 0.0123456, "largest_ulps": 7.4}
+    one = FieldVerdict("x", "", ("", ""), "rounding", compared=56_789, **sizes)
+    many = "1,234 of 56,789 cases"
+    assert rounding_words(one) == f"rounding: x by up to 0.012 (7 ulps) in {many}"
+    one.largest_at = {"y": 3, "z": [0.5, 2.0]}
+    at = ", largest at y 3, z [0.5, 2]"
+    assert rounding_words(one) == f"rounding: x by up to 0.012 (7 ulps) in {many}{at}"
+    one.largest_ulps = 0.0
+    assert rounding_words(one) == f"rounding: x falls on the other side of a threshold in {many}"
+
+
+def test_all_that_passes_with_a_word_is_told_in_the_text() -> None:
+    fields = [
+        field("rounding", "x", rounding=3, largest=0.5, largest_ulps=2.0),
+        field("accepted", "y", accepted=4, rounding=5, largest_ulps=1.0, why="known"),
+        field("equal", "z"),
+        field("rounding", "w", rounding=1, largest=0.25, largest_ulps=1.0),
+    ]
+    answers = [Answer("q1", "accepted", "a", reason="so it is"), Answer("q2", "note", "b")]
+    made = report(fields, answers, {"b": 0, "c": 2, "a": 0})
+    made.unchecked = ["one part", "another part"]
+    assert made.missing == ["a", "b"]
+    assert str(made).splitlines() == [
+        "tiny: not enough seen",
+        "  never seen: a",
+        "  never seen: b",
+        "  accepted: y in 4 cases (known)",
+        "  accepted: q1 (so it is)",
+        f"  {rounding_words(fields[0])}",
+        f"  {rounding_words(fields[3])}",
+        "  not checked: one part",
+        "  not checked: another part",
+    ]
+    for word in ("rounding", "accepted", "logic"):
+        assert report([field(word)]).missing == []
 
 
 def test_control_characters_of_names_and_findings_are_escaped_in_xml() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from parity import Pair, Port, Report, integer, near
+from parity import Pair, Port, Report, integer, near, real
 from parity.command.main import _json
 from parity.command.main import _json as json_of
 from parity.command.one_case import show_case
 from parity.harness import cases as make
 from parity.harness.findings import SmallestCase
 from parity.harness.judge import Judge
+from parity.harness.modes.played_port import play_port
 from parity.harness.output.page import render
 from parity.harness.shrink import smallest_cases
 from tests.parity.harness.lander import pair, program
@@ -210,6 +211,144 @@ def test_of_each_set_of_fields_the_simplest_case_is_told_with_how_often_it_was_m
         ["open", "reward"],
         ["reward"],
     ]
+
+
+def given(levels: Any, count: Any, action: Any = 1, source: str = "visited") -> make.Cases:
+    """Return cases of a tiny pair, a row for each count."""
+    many = len(count)
+    state = {"levels": np.broadcast_to(levels, (many, 2)).astype(float), "count": np.array(count)}
+    state["open"] = np.zeros(many, bool)
+    return make.Cases(state, {"action": np.full(many, action)}, np.full(many, source))
+
+
+def test_a_case_that_cannot_be_met_again_is_told_as_it_was() -> None:
+    """Of those that were met, the one that is shortest to write."""
+    fault = {"on": True}
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + 2 * (fault["on"] and one.count in (8, 11)), *others
+
+    one = tiny.pair(tiny.side(step))
+    judge = Judge(one, make.visited(one, 16, 0))
+    cases = given([[1234.5, 2.0]], [1, 7, 7, 10, 4, 7, 7], source="drawn")
+    cases.state["levels"][2:] = [[1e6, 2.0], [4.5, 6.0], [4.5, 6.0], [4.5, 6.0], [12.5, 3.0]]
+    evidence = [judge.step(given([[3.5, 2.0]], [0, 1])), judge.step(cases)]
+    fault["on"] = False
+    (told,) = smallest_cases(judge, evidence, "envparity case some:pair")
+    assert told.state == {"levels": [4.5, 6.0], "open": False, "count": 7}
+    assert (told.reference, told.port) == ({"reward": 7.5}, {"reward": 9.5})
+    assert (told.action, told.cases, told.source) == (1, 5, "drawn")
+
+
+def test_six_sets_of_fields_are_told_and_every_case_is_counted() -> None:
+    """Of seven, the seldom one is left out."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, over, cut, info = one.step(action)
+        wrong = one.count
+        obs = {**obs, "count": obs["count"] + (wrong in (1, 4, 5, 7))}
+        one.open ^= wrong in (3, 4, 6, 7)
+        return obs, reward + (wrong in (2, 5, 6, 7)), over, cut, info
+
+    one = tiny.pair(tiny.side(step), state={})
+    judge = Judge(one, make.visited(one, 16, 0))
+    counts = [*[0] * 70, *[1] * 40, *[2] * 30, *[3] * 25, *[4] * 5, *[5] * 2, 6, *[0] * 160]
+    told = smallest_cases(judge, [judge.step(given([[3.0, 2.0]], counts))])
+    assert [(sorted(one.reference), one.cases) for one in told] == [
+        (["obs.count"], 230),
+        (["reward"], 40),
+        (["open"], 30),
+        (["obs.count", "open"], 25),
+        (["obs.count", "reward"], 5),
+        (["open", "reward"], 2),
+    ]
+    assert [one.state["count"] for one in told] == [0, 1, 2, 3, 4, 5]
+    assert told[0].reference == {"obs.count": 1}
+    assert told[0].port == {"obs.count": 2}
+
+
+def test_a_value_is_made_simple_again_after_another_one_was() -> None:
+    """What is wrong only where the count is at least the second level can be 0 once that is 0, and
+    stays so: another value is no simpler."""
+
+    def split(one: tiny.Tiny) -> Any:
+        return {"steps": one.count, "first": one.levels[0], "second": np.array([one.levels[1]])}
+
+    def put(one: tiny.Tiny, state: Any) -> None:
+        one.count, one.open = int(state["steps"]), False
+        one.levels = np.array([state["first"], state["second"][0]])
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        wrong = one.count >= one.levels[1] and one.levels[0] > 2.25
+        obs, reward, *others = one.step(action)
+        return obs, reward + wrong, *others
+
+    domains = {"steps": integer(0, 9), "first": real(-9, 9) | near(2.5), "second": real(0, 9)}
+    changes: dict[str, Any] = {"read": split, "write": put}
+    one = tiny.pair(tiny.side(step, **changes), reference=tiny.side(**changes), state=domains)
+    judge = Judge(one, make.visited(one, 16, 0))
+    state = {"steps": np.array([7]), "first": np.array([3.25]), "second": np.array([[6.5]])}
+    cases = make.Cases(state, {"action": np.array([1])}, np.array(["drawn"]))
+    (told,) = smallest_cases(judge, [judge.step(cases)])
+    assert told.state == {"steps": 0, "first": 2.5, "second": [0.0]}
+    assert told.action == 0
+
+
+def wrong_reward(where: Any) -> Any:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + where(one, action), *others
+
+    return step
+
+
+def test_actions_are_made_simple_within_the_space_of_either_side_or_the_pair_s_domain() -> None:
+    space = spaces.Discrete(6, start=2)
+    bare, three = {"action_space": None}, {"action_space": lambda one: space}
+    step = wrong_reward(lambda one, action: action >= 4)
+    for mine, theirs, domain, simplest in (
+        (three, bare, None, 7),
+        (bare, three, None, 7),
+        (bare, bare, integer(0, 5), 5),
+        (three, bare, integer(4, 6) | near(5), 5),
+    ):
+        one = tiny.pair(tiny.side(step, **theirs), reference=tiny.side(**mine), action=domain, state={})
+        judge = Judge(one, make.visited(one, 16, 0))
+        (told,) = smallest_cases(judge, [judge.step(given([[3.0, 2.0]], [4], action=6))])
+        assert (told.action, told.state["count"]) == (simplest, 4)
+
+
+@pytest.mark.parametrize("which", ["reference", "port"])
+def test_of_a_side_that_is_only_played_no_command_is_told(which: str) -> None:
+    step = wrong_reward(lambda one, action: one.count == 3)
+    sides = {"reference": tiny.side(), "port": tiny.side(step)}
+    sides[which].write = None
+    one = tiny.pair(**sides)
+    base = play_port(one, 64, 0).cases if which == "port" else make.visited(one, 64, 0)
+    judge = Judge(one, base)
+    evidence = [judge.step(base)]
+    (told,) = smallest_cases(judge, evidence, "envparity case some:pair")
+    assert told.command == ""
+    assert told.state["count"] == 2
+    assert told.port["reward"] == told.reference["reward"] + 1
+    assert told.cases == int(evidence[0].wrong("reward").sum())
+
+
+def test_all_words_of_a_pair_are_told_of_the_state_that_is_shown() -> None:
+    def words(state: dict[str, Any]) -> dict[Any, Any]:
+        return {"at": state["count"], 7: [float(one) for one in state["levels"]], "open": state["open"]}
+
+    one = tiny.pair(
+        tiny.side(wrong_reward(lambda one, action: one.count == 4)),
+        describe=words,
+        command=lambda state, action: f"{state['count']} {state['levels'][1]} and {action}",
+        state={},
+    )
+    judge = Judge(one, make.visited(one, 16, 0))
+    (told,) = smallest_cases(judge, [judge.step(given([[8.5, 2.0]], [5, 3, 1]))], "unused")
+    assert told.described == {"at": "3", "7": "[8.5, 2.0]", "open": "False"}
+    assert told.command == "3 2.0 and 0"
 
 
 def test_what_both_sides_came_to_is_told_in_double_precision() -> None:

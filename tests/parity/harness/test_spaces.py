@@ -10,10 +10,11 @@ import gymnasium
 import numpy as np
 import pytest
 
+from parity import integer, near, real
 from parity.harness.contract.spaces import _alike, _bounds, _inside, _observation
 from parity.harness.judge import Arm, Evidence
 from parity.harness.sides.side import Steps
-from parity.harness.spaces import Leaf, describe_space
+from parity.harness.spaces import Leaf, describe_space, nest_of
 from tests.sentences import refuses
 
 BOX = Leaf("box", (3,), "float32", np.array([-1.0, 0.0, -np.inf]), np.array([1.0, 5.0, 2.0]))
@@ -139,6 +140,87 @@ def test_spaces_of_gymnasium_are_described_with_both_ends() -> None:
     )
     assert list(parts) == ["obs.x", "obs.y.0", "obs.y.1"]
     assert (parts["obs.x"].low.tolist(), parts["obs.x"].high.tolist()) == ([-1, -1], [2, 2])
+
+
+def test_every_part_of_a_space_is_described_whole() -> None:
+    spaces = gymnasium.spaces
+    space = spaces.Dict(
+        {
+            "x": spaces.Box(-1.5, 2, (2, 3), np.float64),
+            "y": spaces.Tuple((spaces.Discrete(3, start=4), spaces.MultiBinary(2))),
+            "z": spaces.Box(np.array([0, 7]), np.array([255, 9]), (2,), np.uint8),
+            "w": spaces.MultiDiscrete([[3, 5]], np.int32),
+        }
+    )
+    leaves = describe_space(space, "obs")
+    assert {name: leaf.describe() for name, leaf in leaves.items()} == {
+        "obs.x": "box from -1.5 to 2 of shape (2, 3), float64",
+        "obs.y.0": "discrete from 4 to 6, int64",
+        "obs.y.1": "discrete from 0 to 1 of shape (2,), int8",
+        "obs.z": "box from [0., 7.] to [255.,   9.] of shape (2,), uint8",
+        "obs.w": "discrete from 0 to [[2, 4]] of shape (1, 2), int32",
+    }
+    assert nest_of(space, "obs") == {
+        **{name: f"obs.{name}" for name in "xzw"},
+        "y": ("obs.y.0", "obs.y.1"),
+    }
+    flat = spaces.Tuple((spaces.Discrete(2), spaces.Dict({"a": spaces.Discrete(2)})))
+    assert nest_of(flat, "action") == ("action.0", {"a": "action.1.a"})
+    assert nest_of(spaces.Discrete(2), "action") == "action"
+    listed = SimpleNamespace(spaces=[SimpleNamespace(n=3, dtype=np.int8), SimpleNamespace(n=2)])
+    parts = describe_space(listed, "action")
+    assert {name: (leaf.high.tolist(), leaf.dtype) for name, leaf in parts.items()} == {
+        "action.0": (2, "int8"),
+        "action.1": (1, "int64"),
+    }
+    assert nest_of(listed, "action") == ("action.0", "action.1")
+
+
+def test_a_box_with_one_end_for_all_has_it_in_every_place() -> None:
+    box = SimpleNamespace(low=-2, high=[1.0, 3.0], shape=(2,), dtype=np.float32)
+    (leaf,) = describe_space(box, "obs").values()
+    assert (leaf.kind, leaf.shape, leaf.dtype) == ("box", (2,), "float32")
+    assert (leaf.low.tolist(), leaf.high.tolist()) == ([-2, -2], [1, 3])
+    assert (leaf.low.dtype, leaf.high.dtype) == (np.float64, np.float64)
+
+
+def test_what_is_no_space_is_refused_with_its_type() -> None:
+    made = gymnasium.spaces
+    one_of = made.OneOf((made.Discrete(2), made.Box(0, 1)))
+    inner = made.Dict({"a": made.Discrete(2), "b": made.Sequence(made.Discrete(2))})
+    for space in (object(), 3, SimpleNamespace(low=0), made.Text(3), one_of, inner):
+        with refuses():
+            describe_space(space, "action")
+
+
+def test_a_domain_goes_before_the_ends_of_a_space_and_keeps_its_type() -> None:
+    rng = np.random.default_rng(0)
+    for leaf, domain, ends in (
+        (BOX, real(-0.25, 0.5), (-0.25, 0.5)),
+        (WHOLE, integer(3, 7), (3, 7)),
+        (replace(WHOLE, dtype="int8", shape=(4, 2)), integer(1, 2) | near(2), (1, 2)),
+    ):
+        drawn = leaf.sample(rng, 300, domain)
+        assert (drawn.shape, drawn.dtype) == ((300, *leaf.shape), np.dtype(leaf.dtype))
+        assert (drawn.min(), drawn.max()) == ends
+
+
+def test_boxes_of_whole_numbers_and_of_several_axes_are_drawn_from() -> None:
+    rng = np.random.default_rng(0)
+    low, high = np.array([[0.0, 250.0], [7.0, 0.0]]), np.array([[3.0, 255.0], [9.0, 0.0]])
+    pixels = Leaf("box", (2, 2), "uint8", low, high).sample(rng, 400)
+    assert (pixels.shape, pixels.dtype) == ((400, 2, 2), np.uint8)
+    found = [set(pixels[:, row, column].tolist()) for row in range(2) for column in range(2)]
+    assert found == [set(range(4)), set(range(250, 256)), {7, 8, 9}, {0}]
+    grid = Leaf("discrete", (2,), "int16", np.array([-3, 5]), np.array([-1, 5]))
+    drawn = grid.sample(rng, 100)
+    assert drawn.dtype == np.int16
+    assert [set(column.tolist()) for column in drawn.T] == [{-3, -2, -1}, {5}]
+    halves = Leaf("box", (), "float32", np.array(1.0), np.array(3.0)).sample(rng, 2000)
+    counts, _ = np.histogram(halves, 4, (1, 3))
+    assert counts[1:3].min() > 250  # spread between the ends
+    assert 100 < (halves == 3).sum() < 400
+    assert 200 < (halves == 1).sum() < 500
 
 
 def test_every_action_of_a_space_is_drawn() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,20 @@ def test_a_tree_is_built_again_in_its_form() -> None:
     assert new.cars["red"] == Car(1.5, (1, 2))
 
 
+def test_names_that_are_no_words_are_built_again_as_they_are() -> None:
+    tree = {1: (2, [3]), "a": Car(4, World), "b": {2.5: 6}}
+    assert flatten(tree) == {"1.0": 2, "1.1.0": 3, "a.speed": 4, "a.wheels": World, "b.2.5": 6}
+    new = rebuild(tree, lambda name, old: name)
+    assert new == {
+        1: ("1.0", ["1.1.0"]),
+        "a": Car("a.speed", "a.wheels"),
+        "b": {2.5: "b.2.5"},
+    }
+    assert type(new["a"]) is Car
+    assert (type(new[1]), type(new[1][1])) == (tuple, list)
+    assert rebuild(7, lambda name, old: (name, old), "obs") == ("obs", 7)
+
+
 def test_rows_keep_the_dtype_that_holds_them_all() -> None:
     rows = stack([{"reward": 0}, {"reward": 0.5}], "outcome")["reward"]
     assert rows.tolist() == [0.0, 0.5]
@@ -54,6 +69,17 @@ def test_rows_keep_the_dtype_that_holds_them_all() -> None:
         stack([{"x": 1}, {"y": 1}], "state")
     with refuses():
         stack([{"x": "left"}], "state")
+    with refuses():
+        stack([{"x": 1}, {"x": 2}, {"x": 3, "y": 4}], "state")
+    with refuses():
+        stack([{"x": 1, "y": np.zeros(1)}, {"x": 2, "y": np.zeros(1)}, {"x": 3, "y": 1.0}], "outcome")
+    with refuses():
+        stack([{"x": 1j}], "state")
+    whole = stack([{"x": [1, 2], "y": True}, {"y": False, "x": [3, 4]}], "state")
+    assert {name: value.tolist() for name, value in whole.items()} == {
+        "x": [[1, 2], [3, 4]],
+        "y": [True, False],
+    }
 
 
 def test_fractions_are_rounded_and_nothing_else_changes_in_silence() -> None:
@@ -66,8 +92,18 @@ def test_fractions_are_rounded_and_nothing_else_changes_in_silence() -> None:
 
 
 def test_a_number_is_told_with_every_digit_that_it_has() -> None:
-    values = [np.float32(0.1), 0.1, 2.4000001, 1_000_001, np.int64(3), 3.0, np.bool_(True), 1e300]
-    told = ["0.1", "0.1", "2.4000001", "1000001", "3", "3", "True", "1e+300"]
+    values = [
+        np.float32(0.1),
+        0.1,
+        2.4000001,
+        1_000_001,
+        np.int64(3),
+        3.0,
+        np.bool_(True),
+        1e300,
+        0.1 + 0.2,
+    ]
+    told = ["0.1", "0.1", "2.4000001", "1000001", "3", "3", "True", "1e+300", "0.30000000000000004"]
     assert [digits(value) for value in values] == told
     assert state_words({"x": np.array([2.5, -1.0]), "n": 1_234_567}) == "x [2.5, -1], n 1234567"
 
@@ -91,8 +127,14 @@ def test_every_number_flag_and_array_is_told_and_nothing_else() -> None:
         "word": "left",
         "nothing": None,
         "words": np.array(["a"]),
+        "byte": np.uint8(7),
+        "complex": np.complex64(1),
     }
     told = numbers_in(tree)
+    counted = numbers_in(
+        {"n": 2, "f": Fraction(1, 4)}, lambda value: np.array([float(value)] * 2), (Fraction,)
+    )
+    assert {name: value.tolist() for name, value in counted.items()} == {"n": [2, 2], "f": [0.25, 0.25]}
     assert {name: value.tolist() for name, value in told.items()} == {
         "flag": True,
         "whole": 3,
@@ -101,6 +143,7 @@ def test_every_number_flag_and_array_is_told_and_nothing_else() -> None:
         "nested.flags.0": True,
         "nested.flags.1": False,
         "nested.grid": [[1, 1], [1, 1]],
+        "byte": 7,
     }
 
 

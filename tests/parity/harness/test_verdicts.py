@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import Accepted
+from parity import Accepted, close
 from parity.harness import cases as make
 from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.findings import FieldVerdict
 from parity.harness.judge import Evidence, Judge
+from parity.harness.modes.free_run import FreeRun
+from parity.harness.sides.side import Moments
 from parity.harness.verdicts import field_verdicts
 from tests.parity.harness.sides import tiny
+from tests.parity.harness.test_precision import side as narrow_side
 
 COUNT = 32
 NEVER = Accepted("levels", "covers nothing", lambda before, action, after: before["count"] < 0)
@@ -115,12 +118,19 @@ def test_a_difference_in_last_steps_alone_is_of_the_contract_and_any_other_is_lo
         assert arm is not None
         for steps in (arm.reference, arm.port):
             steps.outcome["truncated"] = ends
-    for name in ("reward", "levels"):
+    for name in ("reward", "terminated", "truncated", "levels", "obs.near"):
         part.labels[name].labels[-2] = LOGIC
     found = verdicts(judge, evidence)
-    assert found["reward"].verdict == "contract"
-    assert not found["reward"].passed
+    for name in ("reward", "terminated", "truncated"):
+        assert (found[name].verdict, found[name].passed) == ("contract", False)
     assert found["levels"].verdict == "logic"  # a state is not about how episodes end
+    assert found["obs.near"].verdict == "logic"
+    steps = evidence[2].native.port
+    steps.restart = Moments({}, {"obs.near": np.zeros((COUNT, 2))})
+    assert verdicts(judge, evidence)["obs.near"].verdict == "contract"  # it hands out another episode's
+    assert verdicts(judge, evidence)["levels"].verdict == "logic"
+    steps.restart.obs["final terminated"] = np.zeros(COUNT, bool)
+    assert verdicts(judge, evidence)["obs.near"].verdict == "logic"  # and is stepped without it, too
     evidence[2].labels["reward"].labels[0] = LOGIC
     assert verdicts(judge, evidence)["reward"].verdict == "logic"
 
@@ -144,6 +154,25 @@ def test_an_acceptance_is_used_where_it_covers_what_is_wrong(part: int) -> None:
     assert [(one.name, one.why) for one in fields if one.accepted] == [("levels", "two")]
 
 
+@pytest.mark.parametrize("double", [True, False])
+def test_an_acceptance_is_seen_in_the_precision_that_judges(double: bool) -> None:
+    known = tuple(
+        Accepted(
+            "levels",
+            reason,
+            lambda before, *_, kind=kind: np.full(COUNT, before["levels"].dtype == kind),
+        )
+        for reason, kind in (("wide", np.float64), ("narrow", np.float32))
+    )
+    sides = {"reference": narrow_side(False, -1), "port": narrow_side(not double, -1)}
+    judge, evidence = evidence_of(2, accepted=known, **sides)
+    assert (evidence[0].double is not None) == double
+    evidence[1].labels["levels"].labels[7] = LOGIC
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert [one.reason for one in used] == ["wide" if double else "narrow"]
+    assert {one.name: one.why for one in fields if one.accepted} == {"levels": used[0].reason}
+
+
 def test_of_several_fields_each_tells_the_reasons_that_were_seen_in_it() -> None:
     known = (
         Accepted(("levels", "count"), "one", at(0)),
@@ -161,6 +190,98 @@ def test_of_several_fields_each_tells_the_reasons_that_were_seen_in_it() -> None
         "count": "one; two",
     }
     assert used == [known[0], known[2], known[1]]
+
+
+def test_an_accepted_whole_is_seen_in_its_part_where_rounding_goes_beyond_its_bound() -> None:
+    known = (
+        Accepted("obs", "whole", at(1)),
+        Accepted("obs.near", "part", at(2)),
+        Accepted("near", "no name"),
+        Accepted("obs.count", "another part"),
+    )
+    judge, evidence = evidence_of(accepted=known)
+    row = int(np.flatnonzero(evidence[2].native.state["count"] == 1)[0])
+    evidence[2].labels["obs.near"].labels[row] = ROUNDING
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert used == []  # within its bound nothing is to be accepted
+    evidence[2].labels["obs.near"].beyond[row] = True
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert used == [known[0]]
+    assert {one.name: one.why for one in fields if one.accepted} == {"obs.near": "whole"}
+
+
+def test_every_field_tells_its_rule_its_types_its_growth_and_its_smallest_case() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        one.open ^= one.count == 2
+        obs = {**obs, "near": np.float32(one.levels), "far": np.zeros(3), "more": 1}
+        return obs, reward + (one.count == 4), *others
+
+    def shown(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others = one.step(action)
+        return {**obs, "far": np.zeros(2, np.float32)}, *others
+
+    def read(one: tiny.Tiny) -> Any:
+        return {**tiny.read(one), "count": np.float32(one.count)}
+
+    port, rules = tiny.side(step, read=read), {"levels": close(3, 0.5), "obs": close(9)}
+    one = tiny.pair(port, reference=tiny.side(shown), rules=rules)
+    base = make.visited(one, 64, 0)
+    judge = Judge(one, base, frozenset({"count"}))
+    evidence = [judge.step(base)]
+    run = FreeRun(9, 4, 30, growth={"reward": 1.25, "levels": 1.5, "count": 2.0})
+    fields, smallest, used = field_verdicts(judge, evidence, "some:pair", run)
+    told = {f.name: (f.verdict, f.rule, f.dtypes, f.growth, f.compared, f.why) for f in fields}
+    float64, both = ("float64", "float64"), ("float64", "float32")
+    rounding = "equal but for rounding"
+    assert told == {
+        "levels": ("equal", f"{rounding} within 3 ulps or 0.5", float64, 1.5, 64, ""),
+        "count": ("drawn", rounding, ("int64", "float32"), None, 0, ""),
+        "open": ("logic", "equal", ("bool", "bool"), None, 64, ""),
+        "obs.near": ("equal", f"{rounding} within 9 ulps or 0", both, None, 64, ""),
+        "obs.count": ("equal", f"{rounding} within 9 ulps or 0", ("int64", "int64"), None, 64, ""),
+        "reward": ("logic", rounding, float64, 1.25, 64, ""),
+        "terminated": ("equal", "equal", ("bool", "bool"), None, 64, ""),
+        "truncated": ("equal", "equal", ("bool", "bool"), None, 64, ""),
+        "obs.far": (
+            *("not compared", "", ("float32", "float64"), None, 0),
+            "float32 of shape (2,) on the reference, float64 of shape (3,) on the port",
+        ),
+        "obs.more": ("not compared", "", ("", ""), None, 0, "only the port has it"),
+    }
+    assert used == []
+    assert {tuple(case.reference) for case in smallest} == {("open",), ("reward",)}
+    assert all(case.command.startswith("envparity case some:pair --state ") for case in smallest)
+    for found in fields:
+        wrong = found.name in ("open", "reward")
+        case = next((case for case in smallest if list(case.reference) == [found.name]), None)
+        assert found.smallest is case
+        assert (case is not None) == wrong
+    assert field_verdicts(judge, evidence, "some:pair", run, brief=True)[1] == []
+    assert [case.command for case in field_verdicts(judge, evidence, "", None)[1]] == ["", ""]
+
+
+def test_one_last_field_that_is_wrong_has_its_smallest_case() -> None:
+    judge, evidence = evidence_of(1)
+    assert field_verdicts(judge, evidence, "", None)[1] == []
+    evidence[0].labels["truncated"].labels[30] = LOGIC
+    (case,) = field_verdicts(judge, evidence, "", None)[1]
+    assert list(case.reference) == ["truncated"]
+    assert case.state["levels"] == evidence[0].native.state["levels"][30].tolist()
+
+
+def test_a_flipped_whole_number_tells_nothing_of_how_far_rounding_goes() -> None:
+    judge, evidence = evidence_of(1)
+    held = evidence[0].labels
+    held["levels"].labels[[4, 6]], held["levels"].apart[[4, 6]] = ROUNDING, [3.0, 2.0]
+    held["levels"].ulps[[4, 6]] = [5.0, 4.0]
+    held["count"].labels[4] = ROUNDING  # a whole number is another there
+    held["obs.near"].labels[6] = ROUNDING  # and here only one with a fraction
+    one = verdicts(judge, evidence)["levels"]
+    assert (one.largest, one.largest_ulps) == (2.0, 4.0)
+    assert one.largest_at == {
+        name: value[6].tolist() for name, value in evidence[0].native.state.items()
+    }
 
 
 def test_a_field_that_no_case_let_be_compared_is_not_called_equal() -> None:

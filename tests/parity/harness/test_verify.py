@@ -243,6 +243,9 @@ def test_a_pair_that_cannot_be_is_refused_in_a_sentence(changes: Any) -> None:
         {"resets": 2**31},
         {"transitions": 31},
         {"transitions": 2**31},
+        {"devices": -1},
+        {"devices": 2.0},
+        {"devices": 2**31},
     ],
     ids=str,
 )

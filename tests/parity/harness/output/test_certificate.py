@@ -18,10 +18,11 @@ from foundation.errors import InputError
 from foundation.files import file_digest
 from parity.command.main import app
 from parity.harness.findings import Answer, FieldVerdict
-from parity.harness.output.certificate import environments, issue, misfits
+from parity.harness.output.certificate import bound_modules, environments, issue, misfits
 from parity.harness.places import find_here, load
 from parity.harness.report import DIFFERENT, SAME, UNSEEN, Report
 from tests.parity.harness.lander import pair
+from tests.parity.harness.sides import tiny
 from tests.sentences import check_error, refuses
 
 HERE = "tests.parity.harness.lander"
@@ -116,6 +117,39 @@ def test_a_certificate_names_every_side_the_rules_and_what_was_accepted() -> Non
         assert f"parity.harness.{name}" in issued["sources"]
     assert environments(one.reference) == ["tests.parity.harness.lander"]
     assert issued["accepted"] == made.accepted
+
+
+def test_a_certificate_holds_what_the_report_says_and_binds_both_sides() -> None:
+    rules = {"speed": "equal", "height": "equal but for rounding within 3 ulps or 0.5"}
+    fields = [
+        FieldVerdict(name, rule, ("int32", "int32"), "accepted", compared=9, accepted=4, why="known")
+        for name, rule in rules.items()
+    ]
+    made = Report(
+        "another name", "some:place", fields, [Answer("info keys", "accepted", "so", reason="too")],
+        [], None, {"landed": 3}, {"free": 3}, made={"when": "now", "device": "a card"},
+        settings={"transitions": 64, "seed": 7},
+    )  # fmt: skip
+    one = pair(tiny.side())
+    one.port.sources = ("foundation.errors",)  # type: ignore[misc]
+    issued = issue(one, made, HERE)
+    bound = {name: issued.pop(name) for name in ("sources", "packages", "bound")}
+    assert all(bound.values())
+    assert issued == {
+        "format": 1,
+        "pair": "a ship that lands",
+        "place": "some:place",
+        "verdict": "same",
+        "made": {"when": "now", "device": "a card"},
+        "settings": {"transitions": 64, "seed": 7},
+        "rules": rules,
+        "accepted": ["speed in 4 cases (known)", "height in 4 cases (known)", "info keys (too)"],
+        "modules": ["foundation.errors", "parity.harness.verify", HERE],
+        "environments": [HERE, "tests.parity.harness.sides.tiny"],
+    }
+    reverse = pair(pair().reference, reference=tiny.side())
+    modules, defined = bound_modules(reverse, "parity.harness.verify")
+    assert (modules, defined) == (["parity.harness.verify"], issued["environments"])
 
 
 class Inner(gymnasium.Env[Any, Any]):
