@@ -184,3 +184,32 @@ def test_what_stands_where_no_last_observation_is_shown_is_not_outside() -> None
     assert _inside(evidence, space, None).status == "same"
     wide = {"a": replace(COUNT, shape=(2,))}
     assert _inside(evidence, wide, None).status == "not asked"  # of another shape than what is shown
+    grid = {"b": replace(COUNT, shape=(3,), low=np.full(3, 1), high=np.full(3, 12))}
+    for steps in (mine, theirs):
+        steps.obs["b"] = np.full((3, 2), 99)  # as many axes, of another length
+    assert _inside(evidence, grid, grid).status == "not asked"
+
+
+def test_the_reference_s_space_says_which_number_s_width_is_open() -> None:
+    def narrow(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others = one.step(action)
+        return {**obs, "count": np.int32(obs["count"])}, *others
+
+    class Narrow(tiny.Tiny):
+        def seen(self) -> Any:
+            return {**super().seen(), "count": np.int32(self.count)}
+
+    def as_box(one: Any) -> Any:
+        box = gymnasium.spaces.Box(1, 12, (), np.int64)
+        return gymnasium.spaces.Dict({"near": boxes(30.0, 12)["near"], "count": box})
+
+    plain = {"observation_space": lambda one: boxes(30.0, 12)}
+    for mine, theirs, status in (
+        (plain, {"observation_space": as_box}, "note"),
+        ({}, plain, "different"),
+    ):
+        port = tiny.side(narrow, make=Narrow, **theirs)
+        answer = asked(port, tiny.side(**mine))["observation dtype and shape"]
+        assert answer.status == status
+        kinds = [f"obs.near float64 of shape (2,); obs.count int{n} of shape ()" for n in (64, 32)]
+        assert answer.text == f"reference: {kinds[0]}; port: {kinds[1]}"
