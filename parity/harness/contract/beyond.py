@@ -49,7 +49,8 @@ def ask_beyond(judge: Judge, evidence: Evidence, space: Space | None) -> Answer:
     """
     if not (judge.pair.reference.can_write and judge.pair.port.can_write):
         return Answer(QUESTION, "not asked", "both sides must be put in one state (give write)")
-    rows = np.arange(min(BEYOND, len(evidence.cases)))
+    many = min(BEYOND, len(evidence.cases))
+    rows = np.linspace(0, len(evidence.cases) - 1, many).astype(int)
     state, action = take(evidence.cases.state, rows), take(evidence.cases.action, rows)
     asked = _outside(space or {}, action)
     if not asked:
@@ -69,7 +70,7 @@ def _outside(space: Space, action: Fields) -> list[Outside]:
     for name, leaf in space.items():
         if name not in action:
             continue
-        if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all():
+        if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).any():
             values = _beyond_box(rng, leaf, action[name])
             if values is not None:
                 asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
@@ -95,7 +96,10 @@ def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) 
     """Return numbers above a box's high end (``sign`` 1) or below its low one (-1), in the dtype of
     those inside, and where the dtype holds one."""
     dtype, end = inside.dtype, leaf.high if sign == 1 else leaf.low
-    values = end + sign * (leaf.high - leaf.low) * rng.uniform(0.01, 1.0, inside.shape)
+    with np.errstate(over="ignore"):
+        width = leaf.high - leaf.low
+        far = np.where(np.isfinite(width), width, np.maximum(np.abs(end), 1.0))
+        values = end + sign * far * rng.uniform(0.01, 1.0, inside.shape)
     if dtype.kind == "b":
         return inside, np.zeros(inside.shape, bool)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -118,11 +122,13 @@ def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fi
     single = leaf.low.size == 1
     asked = []
     for ends, step in ((leaf.low, -1), (leaf.high, 1)):
-        values, rows = inside.reshape(len(inside), -1).copy(), np.arange(len(inside))
-        places = rng.integers(0, leaf.low.size, len(inside))
-        outside = ends.reshape(-1)[places] + step
-        if held is None or not (held.min <= outside.min() and outside.max() <= held.max):
+        beyond = [int(end) + step for end in ends.reshape(-1)]
+        can = [n for n, one in enumerate(beyond) if held is not None and held.min <= one <= held.max]
+        if not can:
             continue  # this kind of number holds no such action
+        values, rows = inside.reshape(len(inside), -1).copy(), np.arange(len(inside))
+        places = rng.choice(can, len(inside))
+        outside = np.array([beyond[place] for place in places], inside.dtype)
         values[rows, places] = outside
         words = str(outside[0]) if single else f"one {'below' if step < 0 else 'above'} in a place"
         like = {}

@@ -42,7 +42,7 @@ def ask_devices(judge: Judge, cases: Cases, place: str, devices: int) -> Answer:
     if devices < 2 or not place:
         text = "it takes another process, which `envparity check MODULE:PAIR --devices 4` starts"
         return Answer(QUESTION, "not asked", text)
-    few = cases.rows(np.arange(ROWS * devices) % len(cases))
+    few = cases.rows(np.linspace(0, len(cases) - 1, ROWS * devices).astype(int))
     fields, ready = judge.pair.port.inputs(judge.states(few, False), few.action, False)
     with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
         given, result = Path(folder, "cases.npz"), Path(folder, "result.npz")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,61 +13,96 @@ from parity.harness.judge import Arm, Evidence, Judge
 from parity.harness.trees import Array, equal
 
 KEYS, VALUES = "info keys", "info values"
+SIDES = ("reference", "port")
 FEW, SEEDS = 16, 8
 """Cases with other numbers that are stepped again, and with how many seeds, where steps draw."""
 
 
 def ask_info(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
     """Ask whether both sides tell the same things, and of those the same numbers."""
-    return [_keys(evidence[0]), _values(judge, evidence)]
+    return [_keys(evidence), _values(judge, evidence)]
 
 
-def _keys(evidence: Evidence) -> Answer:
-    """Compare the names of further values, which loggers and wrappers read."""
-    mine, theirs = evidence.native.reference.info, evidence.native.port.info
+def _keys(evidence: list[Evidence]) -> Answer:
+    """Compare the names of further values, which loggers and wrappers read, in all cases but those
+    about a boundary, where rounding may have one side alone tell of what lies beyond it."""
+    parts = [one for one in evidence if (one.cases.source != "boundary").any()]
+    mine, theirs = (
+        frozenset[str]().union(*(getattr(one.native, side).info for one in parts)) for side in SIDES
+    )
     lacks, more = sorted(mine - theirs), sorted(theirs - mine)
     if lacks:
         return Answer(KEYS, "different", f"the port's info lacks {', '.join(lacks)}")
     if more:
         return Answer(KEYS, "note", f"only the port's info has {', '.join(more)}")
+    told, also = ({name for one in parts for name in getattr(one.native, side).told} for side in SIDES)
+    if told - also:
+        names = ", ".join(sorted(told - also))
+        return Answer(KEYS, "note", f"only the reference tells {names} as a number in every step")
     names = ", ".join(sorted(mine)) or "nothing"
     return Answer(KEYS, "same", f"both hand out {names}")
 
 
+class _Told(NamedTuple):
+    """What was found of a number that is told.
+
+    Attributes:
+        cases: in how many it was compared.
+        differs: a sentence on how it differs, empty if it does not.
+        drawn: whether it differs and is drawn, so that it is not compared one by one.
+    """
+
+    cases: int
+    differs: str = ""
+    drawn: bool = False
+
+
 def _values(judge: Judge, evidence: list[Evidence]) -> Answer:
     arms = [one.double or one.native for one in evidence]
-    named = [set(side.told) for arm in arms for side in (arm.reference, arm.port)]
-    names = sorted(set.intersection(*named))
+    names = sorted({name for arm in arms for name in arm.reference.told if name in arm.port.told})
     if not names:
         return Answer(VALUES, "not asked", "no number is told in every step of both sides")
-    wrong: list[str] = []
-    for name in names:
-        answer = _of_one(judge, evidence, arms, name)
-        if answer:
-            wrong.append(answer)
-    cases = _compared(arms)
-    if not (cases or wrong):
-        return Answer(
-            VALUES, "not asked", "every step ended in a restart, and tells of what came after"
-        )
+    found = {name: _of_one(judge, evidence, arms, name) for name in names}
+    drawn = ", ".join(name for name, one in found.items() if one.drawn)
+    left_out = f"{drawn}: drawn within the step, and not compared" if drawn else ""
+    wrong = [one.differs for one in found.values() if one.differs]
     if wrong:
-        return Answer(VALUES, "different", "; ".join(wrong[:4]))
-    text = f"{', '.join(names)}: equal, but for rounding, in {cases:,} cases"
-    return Answer(VALUES, "same", text)
+        more = [f"{len(wrong) - 4} more differ"] if len(wrong) > 4 else []
+        text = "; ".join([*wrong[:4], *more, *([left_out] if left_out else [])])
+        return Answer(VALUES, "different", text)
+    equal_in: dict[int, list[str]] = {}
+    for name, one in found.items():
+        if one.cases and not one.drawn:
+            equal_in.setdefault(one.cases, []).append(name)
+    if not equal_in:
+        text = left_out or "every step ended in a restart, and tells of what came after"
+        return Answer(VALUES, "not asked", text)
+    texts = [
+        f"{', '.join(some)}: equal, but for rounding, in {cases:,} cases"
+        for cases, some in equal_in.items()
+    ]
+    return Answer(VALUES, "same", "; ".join([*texts, *([left_out] if left_out else [])]))
 
 
-def _of_one(judge: Judge, evidence: list[Evidence], arms: list[Arm], name: str) -> str:
-    """Return a sentence on how a number that is told differs, nothing if it does not."""
+def _of_one(judge: Judge, evidence: list[Evidence], arms: list[Arm], name: str) -> _Told:
+    """Compare a number wherever both sides tell it in every step of a set of cases."""
+    told = [
+        (one, arm)
+        for one, arm in zip(evidence, arms, strict=True)
+        if name in arm.reference.told and name in arm.port.told
+    ]
+    total = _compared([arm for _, arm in told])
     count, first = 0, ""
-    for one, arm in zip(evidence, arms, strict=True):
+    for one, arm in told:
         a, b = arm.reference.told[name], arm.port.told[name]
         if a.shape != b.shape:
-            return f"{name} has shape {a.shape[1:]} on the reference and {b.shape[1:]} on the port"
+            shapes = f"{a.shape[1:]} on the reference and {b.shape[1:]} on the port"
+            return _Told(total, f"{name} has shape {shapes}")
         differs = _differs(a, b, one.double is not None).reshape(len(a), -1).any(axis=1)
         differs &= arm.reference.final & arm.port.final
         rows = np.flatnonzero(differs)
         if len(rows) and judge.random and _is_drawn(judge, one, rows[:FEW], name):
-            return ""  # its distribution is not compared; the fields' is
+            return _Told(0, drawn=True)  # its distribution is not compared; the fields' is
         count += len(rows)
         if len(rows) and not first:
             row = int(rows[0])
@@ -77,8 +112,8 @@ def _of_one(judge: Judge, evidence: list[Evidence], arms: list[Arm], name: str) 
                 f"{a[row].tolist()} on the reference and {b[row].tolist()} on the port, from state "
                 f"{state} with {action}"
             )
-    total = _compared(arms)
-    return f"{name} differs in {count:,} of {total:,} cases, for example {first}" if count else ""
+    text = f"{name} differs in {count:,} of {total:,} cases, for example {first}" if count else ""
+    return _Told(total, text)
 
 
 def _compared(arms: list[Arm]) -> int:
@@ -94,12 +129,15 @@ def _differs(a: Array, b: Array, double: bool) -> Array:
 
 
 def _is_drawn(judge: Judge, one: Evidence, rows: Array, name: str) -> bool:
-    """Say whether a number that is told changes with the seed on a side, in some of the rows."""
+    """Say whether a number that is told changes with the seed on a side, in some of the rows; a side
+    that cannot be put in a state does not say so."""
     few = one.cases.rows(np.repeat(rows, SEEDS))
-    state, seeds = judge.states(few, False), np.tile(np.arange(SEEDS), len(rows))
+    state = judge.states(few, False)
+    seeds = np.tile(np.arange(SEEDS), len(rows))
+    seeds[::SEEDS] = one.seeds[rows]  # with which it differed
     for side in (judge.pair.reference, judge.pair.port):
         if not side.can_write:
-            return True
+            continue
         values: Any = side.transition(state, few.action, seeds).told.get(name)
         if values is None:
             return True

@@ -105,14 +105,15 @@ def _inside(evidence: list[Evidence], mine: Space | None, theirs: Space | None) 
     for side, space in (("reference", mine), ("port", theirs)):
         for name, leaf in (space or {}).items():
             for one in evidence:
-                rows = one.cases.source == "visited"
-                values = getattr(one.native, side).obs.get(name)
+                steps = getattr(one.native, side)
+                rows = (one.cases.source == "visited") & steps.final_of("obs")
+                values = steps.obs.get(name)
                 if values is None or not rows.any() or values.shape[1:] != leaf.shape:
                     continue
                 asked += 1
                 bad = int((~leaf.contains(values[rows])).sum())
                 if bad:
-                    outside.append(f"{bad} of the {side}'s are outside")
+                    outside.append(f"{bad} of the {side}'s {name} are outside")
     if not asked:
         return Answer(question, "not asked", "no side declares bounds of what it shows")
     if outside:

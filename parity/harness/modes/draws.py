@@ -98,7 +98,7 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
     if not judge.pair.port.can_write:
         text = "the port cannot be put in one state many times (give write)"
         return Answer(QUESTION, "not asked", text)
-    if not mine | theirs:
+    if not mine | theirs and judge.pair.reference.can_write:
         return Answer(QUESTION, "same", "neither side draws: a step depends on state and action alone")
     only = "; ".join(
         f"only the {side} draws {', '.join(sorted(names))}"
@@ -107,7 +107,7 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
     )
     if isinstance(judge.pair.port, BatchedSide) and theirs - mine:
         only += " (or its copies affect one another: see one environment against a batch)"
-    if not (judge.pair.reference.can_write and judge.pair.port.can_write):
+    if not judge.pair.reference.can_write:
         return Answer(
             QUESTION, "not asked", "both sides must be put in one state many times; give write"
         )

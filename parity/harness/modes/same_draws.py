@@ -241,10 +241,10 @@ def _coarse(mine: Fields, state: Mapping[str, Any]) -> float:
     ]
     if not narrow:
         return 0.0
-    sizes = [np.abs(value.astype(np.float64)).max(initial=0.0) for value in mine.values()]
-    finite = [size for size in sizes if np.isfinite(size)]
+    sizes = [np.abs(value.astype(np.float64)) for value in mine.values()]
+    finite = [float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes]
     dtype = min(narrow, key=lambda one: one.itemsize)
-    return COARSE_ULPS * float(spacing(np.array(max(finite, default=0.0)), dtype))
+    return COARSE_ULPS * float(spacing(np.array(max(finite)), dtype))
 
 
 def _use(a: Array, b: Array, differs: Array, many: int) -> Use:

@@ -105,7 +105,7 @@ def test_the_largest_number_for_infinity_is_a_note_and_a_space_on_one_side_is_no
 
 
 def shown(**obs: Any) -> Steps:
-    flags = np.zeros(2, bool)
+    flags = np.zeros(len(next(iter(obs.values()))), bool)
     return Steps({}, obs, {"terminated": flags, "truncated": flags}, ~flags)
 
 
@@ -287,7 +287,7 @@ def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
     obs["b"][3, 1], obs["a"][[0, 3]] = 9.0, 1
     answer = _inside(evidence, space, space)
     assert answer.status == "different"
-    assert answer.text == f"2 of the {side}'s are outside; 1 of the {side}'s are outside"
+    assert answer.text == f"2 of the {side}'s a are outside; 1 of the {side}'s b are outside"
     one_side = (space, None) if side == "reference" else (None, space)
     assert _inside(evidence, *one_side).status == "different"
     assert _inside(evidence, *one_side[::-1]).status == "same"

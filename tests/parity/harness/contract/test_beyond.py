@@ -64,6 +64,10 @@ def test_a_port_that_takes_them_otherwise_differs(port: Any) -> None:
     answer = asked(pair(port))
     assert answer.status == "different"
     assert "differ; with {'action': 2} height is" in answer.text
+    state = make.visited(pair(), 64, 0).state  # shown as it is in double precision
+    height = state["height"][0] + (state["speed"][0] - 0.1) * 0.5
+    assert answer.reference == str(height)
+    assert float(answer.port) == pytest.approx(height + 0.125, abs=1e-12)
 
 
 def test_what_both_refuse_is_the_same() -> None:

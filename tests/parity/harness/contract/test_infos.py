@@ -14,6 +14,7 @@ from parity.harness import cases as make
 from parity.harness.contract.infos import _keys, _values, ask_info
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.modes.played_port import play_port
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from tests.parity.harness.lander import mutable, pair, program
@@ -123,24 +124,141 @@ def test_one_number_of_one_case_of_any_set_of_cases_is_told_otherwise(part: int)
 def test_a_name_that_the_port_lacks_is_a_difference_whatever_it_has_more(
     mine: str, theirs: str, status: str, words: str
 ) -> None:
-    steps = [SimpleNamespace(info=frozenset(names)) for names in (mine, theirs)]
-    answer = _keys(SimpleNamespace(native=SimpleNamespace(reference=steps[0], port=steps[1])))  # type: ignore[arg-type]
-    assert (answer.status, answer.text) == (status, words)
+    for part in range(3):  # whichever set of cases shows them
+        parts = [handing_out(*((mine, theirs) if n == part else ("", "")), "drawn") for n in range(3)]
+        answer = _keys(parts)
+        assert (answer.status, answer.text) == (status, words)
+    beside = handing_out("e", "d", "boundary")  # where rounding decides what there is to tell of
+    assert _keys([*parts, beside]) == answer
+    beside.cases.source[1] = "visited"
+    lacks = ", ".join([*sorted({*mine} - {*theirs}), "e"])
+    assert _keys([*parts, beside]).text == f"the port's info lacks {lacks}"
+
+
+def handing_out(mine: Any, theirs: Any, source: str, told: Any = ("", "")) -> Any:
+    """Return cases in which either side's info has these names, and numbers of some of them."""
+    steps = [
+        SimpleNamespace(info=frozenset(names), told=dict.fromkeys(numbers))
+        for names, numbers in zip((mine, theirs), told, strict=True)
+    ]
+    native = SimpleNamespace(reference=steps[0], port=steps[1])
+    return SimpleNamespace(native=native, cases=SimpleNamespace(source=np.full(2, source, "U8")))
+
+
+def test_a_number_that_the_port_does_not_tell_in_every_step_is_told_of() -> None:
+    same = handing_out("ab", "ab", "visited", ("ab", "ab"))
+    assert _keys([same]).status == "same"
+    lone = handing_out("ab", "ab", "drawn", (["a.x", "b"], ["b", "c"]))
+    words = "only the reference tells a.x as a number in every step"
+    assert (_keys([same, lone]).status, _keys([same, lone]).text) == ("note", words)
+    assert (
+        _keys([handing_out("a", "ab", "drawn", ("a", "")), same]).text.endswith("info has b") is False
+    )
+    assert _keys([handing_out("a", "ab", "drawn", ("a", ""))]).text == "only the port's info has b"
+
+
+def telling_heat(heat: float, drawn: bool, **changes: Any) -> MutableSide:
+    """Return a side that tells of two heats; a draw raises one, and the other is none at times."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, over, cut, _ = one.step(action)
+        more = np.random.default_rng(one.seed).random() if drawn else 0.0
+        hidden = np.nan if one.count % 2 else heat
+        return obs, reward, over, cut, {"heat": np.array([heat + more, hidden]), "turns": one.count}
+
+    return tiny.side(step, reseed=lambda one, seed: setattr(one, "seed", seed), **changes)
 
 
 @pytest.mark.parametrize("drawn", [False, True])
 def test_a_number_that_is_none_at_times_is_not_taken_for_drawn(drawn: bool) -> None:
-    def told(heat: float) -> Any:
-        def step(one: tiny.Tiny, action: Any) -> Any:
-            obs, reward, over, cut, _ = one.step(action)
-            more = np.random.default_rng(one.seed).random() if drawn else 0.0
-            hidden = np.nan if one.count % 2 else heat
-            return obs, reward, over, cut, {"heat": np.array([heat + more, hidden])}
-
-        return tiny.side(step, reseed=lambda one, seed: setattr(one, "seed", seed))
-
-    answer = ask(told(1.0), told(2.0), frozenset({"reward"}), tiny.pair)
+    one = tiny.pair
+    answer = ask(telling_heat(1.0, drawn), telling_heat(2.0, drawn), frozenset({"reward"}), one)
     assert answer.status == ("same" if drawn else "different"), answer.text
+    if drawn:  # and what was not compared is not said to be equal
+        assert answer.text == (
+            "turns: equal, but for rounding, in 64 cases; heat: drawn within the step, and not compared"
+        )
+
+
+@pytest.mark.parametrize("sealed", ["reference", "port"])
+@pytest.mark.parametrize("draws", ["neither", "reference", "port"])
+def test_a_number_of_a_side_that_cannot_be_put_in_a_state_is_not_taken_for_drawn(
+    draws: str, sealed: str
+) -> None:
+    """Where it differs, that is not lost; what the other side draws is still drawn."""
+    sides = {
+        name: telling_heat(heat, draws == name, **({"write": None} if name == sealed else {}))
+        for name, heat in (("reference", 1.0), ("port", 2.0))
+    }
+    one = tiny.pair(sides["port"], reference=sides["reference"])
+    base = play_port(one, 64, 0).cases if sealed == "port" else make.visited(one, 64, 0)
+    judge = Judge(one, base, frozenset({"reward"}))
+    answer = ask_info(judge, [judge.step(base)])[1]
+    if draws in ("neither", sealed):
+        assert answer.status == "different", answer.text
+        assert answer.text.startswith("heat differs in 64 of 64 cases, for example [1.")
+    else:
+        assert answer.text.endswith("; heat: drawn within the step, and not compared")
+
+
+def test_where_every_number_that_is_told_is_drawn_nothing_was_compared() -> None:
+    rng = np.random.default_rng(0)
+
+    def told(shift: float) -> Any:
+        return replace(
+            mutable(),
+            step_one=lambda ship, action: (*ship.step(action)[:4], {"luck": shift + rng.random()}),
+        )
+
+    answer = ask(told(0.0), told(1.0), frozenset({"reward"}))
+    words = "luck: drawn within the step, and not compared"
+    assert (answer.status, answer.text) == ("not asked", words)
+
+
+def test_a_number_that_is_seldom_drawn_is_asked_with_the_seed_with_which_it_differed() -> None:
+    """Of a hundred seeds one pays, on the reference alone; it is not among those that are tried."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        return *one.step(action)[:4], {"prize": int(one.seed == 80)}
+
+    reference = tiny.side(step, reseed=lambda one, seed: setattr(one, "seed", seed))
+    port = tiny.side(lambda one, action: (*one.step(action)[:4], {"prize": 0}))
+    answer = ask(reference, port, frozenset({"reward"}), tiny.pair)
+    assert answer.text == "prize: drawn within the step, and not compared"
+    assert ask(reference, port, of=tiny.pair).text.startswith("prize differs in 1 of 64 cases")
+
+
+def test_a_number_counts_in_each_set_of_cases_in_which_both_sides_tell_it_in_every_step() -> None:
+    one = tiny.pair()
+    base = make.visited(one, 48, 0)
+    judge = Judge(one, base)
+    evidence = [judge.step(base.rows(np.arange(many))) for many in (48, 31, 22)]
+    for held, names in zip(evidence, ("abcd", "ab", "ac"), strict=True):
+        assert held.double is not None
+        for side in (held.double.reference, held.double.port):
+            side.told = {name: np.arange(len(held.cases)) for name in names}
+    arms = [held.double for held in evidence if held.double is not None]
+    del arms[2].port.told["c"], arms[0].reference.told["d"]
+    assert _values(judge, evidence).text == (
+        "a: equal, but for rounding, in 101 cases; b: equal, but for rounding, in 79 cases; "
+        "c: equal, but for rounding, in 48 cases"
+    )
+    arms[1].port.told["b"] = arms[1].port.told["b"] + np.arange(31) // 30
+    text = _values(judge, evidence).text
+    assert text.startswith("b differs in 1 of 79 cases, for example 30 on the reference and 31 on the")
+    arms[1].port.told["b"] = np.zeros((31, 2), int)
+    assert _values(judge, evidence).text == "b has shape () on the reference and (2,) on the port"
+
+
+@pytest.mark.parametrize("many", [1, 4, 5, 7])
+def test_of_many_numbers_that_differ_four_are_told_and_the_others_counted(many: int) -> None:
+    wide = telling(1.0, lambda ship: {f"n{n}": 0 for n in range(7)})
+    answer = ask(wide, telling(1.0, lambda ship: {f"n{n}": int(n < many) for n in range(7)}))
+    parts = answer.text.split("; ")
+    assert [part.split(" differs in 64 of 64 cases")[0] for part in parts[:4]] == [
+        f"n{n}" for n in range(min(many, 4))
+    ]
+    assert parts[4:] == ([f"{many - 4} more differ"] if many > 4 else [])
 
 
 @pytest.mark.parametrize(("fuel", "status"), [(np.nan, "different"), (2.0, "different"), (1.0, "same")])

@@ -101,3 +101,83 @@ def test_every_value_aimed_at_within_the_domain_is_come_to_and_zero_at_its_end_t
     assert found is not None
     assert set(found.native.reference.state["place"].tolist()) == values
     assert set(found.cases.source.tolist()) == {"boundary"}
+
+
+class Lit(Line):
+    """A line with a lamp that burns by its own hours, and pays for them."""
+
+    def reset(self, seed: int) -> Any:
+        self.hours = float(np.random.default_rng([seed, 1]).uniform(0.5, 5))
+        return super().reset(seed)
+
+    def step(self, action: int) -> Any:
+        place, _, *others = super().step(action)
+        self.hours = self.hours + 0.125
+        return place, self.hours, *others
+
+
+def lit(**changes: Any) -> Pair:
+    def put(one: Lit, state: Any) -> None:
+        one.place, one.hours = float(state["place"]), float(state["hours"])
+
+    def side() -> Any:
+        return tiny.side(make=Lit, read=lambda one: {"place": one.place, "hours": one.hours}, write=put)
+
+    domains = {"place": real(-1, 2) | near(0.75), "hours": real(0.25, 6) | near(0.25, 5.5)}
+    return Pair("a lamp", side(), side(), **{"state": domains, **changes})
+
+
+def lit_hits(seed: int = 0, random: frozenset[str] = frozenset(), **changes: Any) -> Evidence | None:
+    one = lit(**changes)
+    base = make.visited(one, 64, 0)
+    found = step_exact_hits(Judge(one, base, random), base, seed)
+    if found is not None:
+        after, double = found.native.reference.state, found.double
+        assert double is not None
+        at = np.isin(after["place"], (0, 0.25, 0.75)) | np.isin(after["hours"], (0.25, 5.5))
+        assert at.all()
+        assert set(found.cases.source.tolist()) == {"boundary"}
+    return found
+
+
+def test_each_field_is_brought_to_its_values_from_states_that_are_others_otherwise() -> None:
+    found = lit_hits()
+    assert found is not None
+    before, after = found.cases.state, found.native.reference.state
+    for name, values in (("place", (0.0, 0.75)), ("hours", (5.5,))):
+        for value in values:
+            rows = after[name] == value
+            assert rows.sum() > 10
+            other = "hours" if name == "place" else "place"
+            assert len(np.unique(before[other][rows])) > 8
+    assert not (after["hours"] == 0.25).any()  # before it the lamp would be below its domain
+    assert before["hours"].min() >= 0.25
+    again, others = lit_hits(), lit_hits(seed=1)
+    assert again is not None
+    assert others is not None
+    assert np.array_equal(again.cases.state["hours"], before["hours"])
+    assert not np.array_equal(others.cases.state["hours"], before["hours"])
+
+
+def test_a_field_that_is_drawn_is_brought_nowhere_and_neither_is_an_array() -> None:
+    found = lit_hits(random=frozenset({"place"}))
+    assert found is not None
+    assert (found.native.reference.state["hours"] == 5.5).all()
+    assert lit_hits(random=frozenset({"place", "hours"})) is None
+    one = tiny.pair()
+    base = make.visited(one, 64, 0)
+    assert step_exact_hits(Judge(one, base), base, 0) is None
+
+
+def test_states_that_cannot_occur_are_left_out_and_the_low_end_itself_is_come_to() -> None:
+    found = lit_hits(possible=lambda state: state["place"] < 0.9)
+    assert found is not None
+    place = found.native.reference.state["place"]
+    assert (place == 0.75).any()
+    assert found.cases.state["place"].max() < 0.9
+    assert (found.cases.action["action"][place == 0.75] == 1).all()
+    low = {"place": real(0.25, 2) | near(0.25), "hours": real(0, 6)}
+    ends = lit_hits(state=low)
+    assert ends is not None
+    assert set(ends.native.reference.state["place"].tolist()) == {0.25}
+    assert set(ends.cases.state["place"].tolist()) == {0.5}

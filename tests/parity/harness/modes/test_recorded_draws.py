@@ -138,3 +138,107 @@ def test_a_number_at_a_chance_itself_is_not_below_it() -> None:
     with given.in_place():
         drawn = jax.random.bernoulli(key, 4 / 16, (6,))
     assert drawn.tolist() == [True] * 4 + [False] * 2
+
+
+def wide_draws(rng: np.random.Generator) -> list[Any]:
+    """Draw between ends of which one alone is an array, in other widths, and into arrays."""
+    first, second = np.zeros(3, np.float32), np.zeros((2, 2))
+    rng.random(out=first, dtype=np.float32)
+    rng.standard_normal(out=second)
+    return [
+        rng.uniform(2.0, [3.0, 50.0, 900.0]),
+        rng.uniform([[1.0], [2.0]], [3.0, 4.0]),
+        rng.normal(5.0, [1.0, 20.0]),
+        rng.normal([1.0, 2.0, 3.0], 0.5),
+        rng.integers([1, 100, 5], 4000),
+        rng.integers(0, [4, 4000]),
+        rng.integers([7, 9000]),
+        rng.integers(9, size=6, dtype=np.uint8),
+        rng.random(np.int64(4)),
+        rng.random(4, dtype=np.float32),
+        rng.standard_normal(4, dtype=np.float32),
+        rng.standard_normal(np.int32(3)),
+        first,
+        second,
+    ]
+
+
+def test_ends_of_which_one_is_an_array_and_other_widths_are_recorded_and_handed_over() -> None:
+    plain, draws = wide_draws(np.random.default_rng(5)), Draws()
+    with recording(draws):
+        assert_alike(wide_draws(np.random.default_rng(5)), plain)
+    assert draws.counts == {
+        "uniform": 3 + 3 + 4 + 4 + 4,
+        "whole": 3 + 2 + 2 + 6,
+        "normal": 4 + 2 + 3 + 4 + 3,
+    }
+    given = Given(draws.numbers)
+    with replaying(given):
+        assert_alike(wide_draws(np.random.default_rng(99)), plain)
+    assert given.used == draws.counts
+    assert not given.others
+    assert not draws.others
+
+
+def test_generators_of_gymnasium_and_those_made_of_others_are_watched_and_no_more_afterwards() -> None:
+    from gymnasium.utils import seeding
+
+    plain, number = seeding.np_random(7)
+    expected = plain.random()
+    assert number == 7
+    draws = Draws()
+    with recording(draws):
+        generator, used = seeding.np_random(7)
+        assert (generator.random(), used) == (expected, 7)
+        again = np.random.default_rng(generator)
+        assert again is generator
+        assert again.integers(3, 9) in range(3, 9)
+        other, chosen = seeding.np_random()
+        assert isinstance(chosen, int)
+        other.normal()
+    assert draws.counts == {"uniform": 1, "whole": 1, "normal": 1}
+    assert draws.numbers["uniform"] == [expected]
+    given = Given(draws.numbers)
+    with replaying(given):
+        generator, used = seeding.np_random(8)
+        assert (generator.random(), used) == (expected, 8)
+    assert given.used == {"uniform": 1, "whole": 0, "normal": 0}
+    assert type(seeding.np_random(7)[0]) is type(np.random.default_rng(0)) is np.random.Generator
+
+
+def test_what_jax_is_handed_has_the_shape_and_dtype_that_was_asked_for() -> None:
+    given, key = handed(12), jax.random.PRNGKey(0)
+    with given.in_place():
+        chances = jax.random.bernoulli(key, np.array([0.5, 0.0, 0.2]))
+        wide = jax.random.uniform(key, (2,), np.float16, minval=np.array([1.0, 10.0]), maxval=20.0)
+        whole = jax.random.randint(key, (2, 2), np.array([[0, 10], [20, 30]]), 99, np.int8)
+        bell = jax.random.normal(key, (2,), np.float16)
+    assert chances.tolist() == [True, False, True]
+    assert (wide.tolist(), wide.dtype) == ([1 + 19 * 3 / 16, 12.5], np.float16)
+    assert (whole.tolist(), whole.dtype) == ([[0, 11], [22, 33]], np.int8)
+    assert (bell.tolist(), bell.dtype) == ([-1, -15 / 16], np.float16)
+    assert given.used == {"uniform": 5, "whole": 4, "normal": 2}
+
+
+def test_where_no_numbers_are_left_the_last_is_handed_over_again_and_zeros_where_there_are_none() -> (
+    None
+):
+    given, key = handed(2), jax.random.PRNGKey(0)
+    none = Handed({kind: np.zeros(0) for kind in KINDS})
+    with given.in_place():
+        assert jax.random.uniform(key, (4,)).tolist() == [0, 1 / 16, 1 / 16, 1 / 16]
+        assert jax.random.randint(key, (), 5, 9).tolist() == 5
+        assert jax.random.randint(key, (3,), 5, 9).tolist() == [6, 6, 6]
+    assert given.used == {"uniform": 4, "whole": 4, "normal": 0}
+    with none.in_place():
+        assert jax.random.normal(key, (2, 3)).tolist() == [[0.0] * 3] * 2
+        jax.random.gamma(key, 1.0)
+        jax.random.laplace(key)
+    assert none.used == {"uniform": 0, "whole": 0, "normal": 6}
+    assert none.others >= {"jax.random.gamma", "jax.random.laplace"}
+    asked = Given({"uniform": [0.25], "whole": [3.0, 4.0], "normal": []})
+    assert asked.next("uniform", None) == 0.25
+    assert asked.next("uniform", (2, 1)).tolist() == [[0.0], [0.0]]
+    assert asked.next("whole", 3).tolist() == [3.0, 4.0, 0.0]
+    assert asked.next("normal", ()).tolist() == 0.0
+    assert asked.used == {"uniform": 3, "whole": 3, "normal": 1}
