@@ -194,13 +194,21 @@ def test_a_run_is_of_the_pairs_own_module_too(
     wanted = Wanted("pair_of_mutants:pair", **SIZES)
     pair = load_pair(wanted.place)
     try:
-        before = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+        before = measuring._asked(wanted, measuring.Sources({"port_of_mutants": port}), pair)
         for file in {"pair": [own], "port": [port]}.get(what, []):
             file.write_text(f"{file.read_text()}# more\n", encoding="utf-8")
-        after = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+        after = measuring._asked(wanted, measuring.Sources({"port_of_mutants": port}), pair)
     finally:
         del sys.modules["pair_of_mutants"]
-    assert (after == before) == (what == "neither")
+    differ = {name for name in before if after[name] != before[name]}
+    said = {"pair": {"code"}, "port": {"modules of the port"}, "neither": set()}
+    assert differ == said[what]
+    sizes = {"pair", "transitions", "resets", "seed", "modules of the port"}
+    assert set(before) == {*sizes, "code", "packages", "versions"}
+    other = replace(wanted, transitions=201, resets=99, seed=5, count=7, jobs=2, patience=9.0)
+    resized = measuring._asked(other, measuring.Sources({"port_of_mutants": port}), pair)
+    differ = {name for name in after if resized[name] != after[name]}
+    assert differ == {"transitions", "resets", "seed"}
 
 
 def test_a_smaller_run_into_the_same_folder_keeps_what_was_judged(
