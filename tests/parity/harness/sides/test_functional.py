@@ -13,6 +13,7 @@ from gymnasium.spaces import Box
 from parity import Program
 from parity.harness.sides.functional import FunctionalSide, _chunks
 from tests.parity.harness.lander import CEILING, GRAVITY, THRUST, program
+from tests.sentences import refuses
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
@@ -155,3 +156,14 @@ def test_every_row_draws_from_its_own_seed_whatever_the_batch(count: int) -> Non
     for name, values in steps[1].fields.items():
         np.testing.assert_array_equal(steps[0].fields[name], values, err_msg=name)
     assert len(np.unique(steps[1].fields["reward"])) == count
+
+
+@pytest.mark.parametrize("lacking", [("speed",), ("steps", "height")])
+def test_a_state_without_a_field_is_refused_in_cases_and_in_lanes(lacking: tuple[str, ...]) -> None:
+    side = FunctionalSide(program, batch=4)
+    whole = {"height": np.ones(2), "speed": np.zeros(2), "steps": np.zeros(2, int)}
+    state = {name: value for name, value in whole.items() if name not in lacking}
+    with refuses():
+        side.transition(state, {"action": np.zeros(2, int)}, np.arange(2))
+    with refuses():
+        side.lanes(np.arange(2), state)

@@ -10,6 +10,7 @@ import pytest
 from foundation.errors import InputError
 from parity.harness.sides.mutable import MutableSide
 from tests.parity.harness.sides import tiny
+from tests.sentences import refuses
 
 
 def state_of(rows: int) -> dict[str, Any]:
@@ -181,3 +182,41 @@ def test_what_is_remembered_of_an_end_of_either_kind_is_cleared(ends: str) -> No
         assert np.flatnonzero(done.outcome[ends]).tolist() == rows
         assert done.ended.sum() == 3
         assert np.array_equal(done.state["levels"], state["levels"] * 2.5)
+
+
+class Whole(tiny.Tiny):
+    """Its level is a whole number until the first step."""
+
+    def reset(self, seed: int) -> Any:
+        super().reset(seed)
+        self.levels = np.array([3, 4])
+        return self.seen()
+
+
+def test_a_state_that_is_whole_until_the_first_step_is_put_as_it_is_afterwards() -> None:
+    """Whoever asks for the dtypes before any step."""
+    side, state = tiny.side(make=Whole), state_of(3)
+    assert side.native()["levels"] == np.int64
+    done = side.transition(state, {"action": np.array([1, 0, 1])}, np.arange(3))
+    assert np.array_equal(done.state["levels"], state["levels"] * [[1.25], [0.75], [1.25]])
+    assert side.native()["levels"] == np.float64
+
+
+@pytest.mark.parametrize("lacking", [("count",), ("open", "levels")])
+def test_a_state_without_a_field_is_refused_in_cases_and_in_lanes(lacking: tuple[str, ...]) -> None:
+    state = {name: value for name, value in state_of(2).items() if name not in lacking}
+    side = tiny.side()
+    with refuses():
+        side.transition(state, {"action": np.zeros(2, int)}, np.arange(2))
+    with refuses():
+        side.lanes(np.arange(2), state)
+
+
+def test_what_cannot_be_put_in_a_state_says_so_in_cases_and_in_lanes() -> None:
+    side = tiny.side(write=None)
+    assert not side.can_write
+    with refuses():
+        side.transition(state_of(2), {"action": np.zeros(2, int)}, np.arange(2))
+    with refuses():
+        side.lanes(np.arange(2), state_of(2))
+    assert side.lanes(np.arange(2), None).advance({"action": np.ones(2, int)}, np.arange(2)) is not None
