@@ -68,8 +68,8 @@ class Trials:
             raise InputError(f"{self.place}: the unchanged port cannot be verified: {answer}")
         if answer["verdict"] == UNSEEN:
             raise InputError(
-                f"{self.place}: of the unchanged port not enough was seen ({answer['by']}), so no mutant "
-                "can be told from it; ask for more --transitions"
+                f"{self.place}: of the unchanged port not enough was seen ({answer['by']}), so no "
+                "mutant can be told from it; ask for more --transitions"
             )
         if answer["verdict"] != SAME:
             raise InputError(
