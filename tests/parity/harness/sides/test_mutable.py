@@ -133,13 +133,14 @@ def test_what_every_step_tells_in_one_shape_is_told() -> None:
     def step(one: Any, action: Any) -> Any:
         *out, _ = one.step(action)
         told = {"heat": np.full(2, one.count), "deep": {"n": one.count}, "name": "x"}
-        wide = {"map": np.ones(one.count)}
-        return *out, {**told, **wide, **({"late": 1} if one.count > 2 else {})}
+        wide = {"map": np.ones(one.count), "pair": np.ones(1 if one.count < 3 else 2)}
+        seldom = {"late": 1} if one.count > 2 else {"early": 1}
+        return *out, {**told, **wide, **seldom}
 
     done = tiny.side(step).transition(state_of(4), {"action": np.zeros(4, int)}, np.arange(4))
     assert set(done.told) == {"heat", "deep.n"}
     assert done.told["heat"].tolist() == [[n, n] for n in range(1, 5)]
-    assert done.info == {"heat", "deep", "name", "map", "late"}
+    assert done.info == {"heat", "deep", "name", "map", "pair", "early", "late"}
 
 
 class InPlace(tiny.Tiny):
