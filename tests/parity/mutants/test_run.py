@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from parity.mutants.catalog import EQUIVALENT
+from parity.mutants import run as running
+from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.mutant import Mutant
 from parity.mutants.run import (
     CRASHED,
@@ -166,3 +171,79 @@ def test_the_whole_of_a_run_is_told_and_shown() -> None:
     console = Console(width=200, record=True, file=io.StringIO())
     show(console, session(KILLED, KILLED))
     assert "2 of 2 killed in 9.0 s" in console.export_text()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_verdicts_are_in_the_order_of_the_catalogue_whoever_is_done_first(
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [replace(FAULT, id=name) for name in ("late", "soon", "other")]
+    waiting = threading.Barrier(jobs)
+    checks = [{**check("data", True), "compared": number} for number in (5, 7, 30)]
+    control = Trial(checks, {"a": "1", "b": "2"}, "", 12.345, 6.5)
+    done: list[str] = []
+
+    def one(box: Sandbox, given: Trial, mutant: Mutant) -> Verdict:
+        assert (box.folder, given) == (tmp_path, control)
+        waiting.wait(20)
+        time.sleep(0.05 * (mutant.id == "late"))
+        return replace(session(KILLED).verdicts[0], id=mutant.id, outcome=f"of {mutant.id}")
+
+    def made(folder: Path) -> None:
+        assert folder == tmp_path / "recordings"
+        done.append("made")
+
+    monkeypatch.setattr(running, "snapshot", lambda folder: done.append(folder.name))
+    monkeypatch.setattr(running, "pass_control", lambda box: control)
+    monkeypatch.setattr(running, "attempt", one)
+    told: list[str] = []
+    whole = running.run(chosen, jobs, tmp_path, told.append, made)
+    assert done == ["sources", "made"]
+    assert [verdict.id for verdict in whole.verdicts] == ["late", "soon", "other"]
+    assert whole.control == {
+        "outputs": 2,
+        "checks": 3,
+        "compared": 42,
+        "seconds": 12.3,
+        "cpu_seconds": 6.5,
+    }
+    assert whole.jobs == jobs
+    assert told[:2] == ["reference recorded", "control passed"]
+    assert sorted(told[2:]) == [f"{name}: of {name}" for name in ("late", "other", "soon")]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [((KILLED, KILLED), 0), ((KILLED, SURVIVED), 1), ((CRASHED, KILLED), 1), (None, 1)],
+)
+def test_the_command_fails_where_one_was_not_found_or_the_control_does_not_pass(
+    outcomes: Any, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(chosen: Any, jobs: int, folder: Path, told: Any) -> Session:
+        assert [mutant.id for mutant in chosen] == ["half-even", "target-first"]
+        assert (jobs, folder.is_dir()) == (3, True)
+        if outcomes is None:
+            raise ControlFailed("the unchanged port does not run: no")
+        return session(*outcomes)
+
+    monkeypatch.setattr(running, "run", one)
+    words = ["--only", "half-even", "--only", "target-first", "--jobs", "3", "--out", str(tmp_path)]
+    result = CliRunner().invoke(running.mutation, words)
+    assert result.exit_code == code, result.output
+    if outcomes is None:
+        assert "the unchanged port does not run: no" in result.output
+        assert not (tmp_path / "mutation.json").exists()
+    else:
+        told = json.loads((tmp_path / "mutation.json").read_text())
+        assert told == json.loads(json.dumps(session(*outcomes).to_dict()))
+
+
+def test_every_chosen_mutant_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    monkeypatch.setattr(Mutant, "check", lambda self, root: checked.append(self.id))
+    assert running.choose(["target-first", "half-even"]) == [
+        mutant for name in checked for mutant in CATALOG if mutant.id == name
+    ]
+    assert checked == ["target-first", "half-even"]
+    checked.clear()
+    assert [mutant.id for mutant in running.choose([])] == checked == [one.id for one in CATALOG]

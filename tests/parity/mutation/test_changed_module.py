@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -65,3 +66,9 @@ def test_the_source_of_a_module_is_found_before_and_after_it_is_imported(package
 def test_what_has_no_source_in_python_is_refused(name: str, package: Path) -> None:
     with refuses():
         source_file(name)
+
+
+def test_a_module_without_a_spec_has_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "module_without_a_spec", ModuleType("module_without_a_spec"))
+    with refuses():
+        source_file("module_without_a_spec")
