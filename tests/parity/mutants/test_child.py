@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -223,3 +225,34 @@ def objections_to_data(scenario: RecordedScenario) -> list[tuple[str, str]]:
     findings = Findings()
     child._try_data(findings, scenario)
     return [(result.world, result.check) for _, result in findings.checks if not result.passed]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ([], (False, 1, False)),
+        (["--all"], (True, 1, False)),
+        (["--phase", "2"], (False, 2, False)),
+        (["--learner", "--phase", "2", "--all"], (True, 2, True)),
+    ],
+)
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_process_writes_what_was_found_and_says_whether_a_judge_objects(
+    killed: bool, words: list[str], asked: tuple[Any, ...], tmp_path: Path, monkeypatch: Any
+) -> None:
+    def tried(recordings: Path, *given: Any) -> Findings:
+        assert (recordings, given) == (tmp_path / "recorded", asked)
+        findings = Findings()
+        findings.judge("stress", GOOD, BAD if killed else GOOD)
+        findings.put("a", np.arange(3))
+        return findings
+
+    result = tmp_path / "result.json"
+    monkeypatch.setattr(child, "try_port", tried)
+    monkeypatch.setattr(sys, "argv", ["child", str(tmp_path / "recorded"), str(result), *words])
+    with pytest.raises(SystemExit) as left:
+        child.main()
+    assert left.value.code == int(killed)
+    told = json.loads(result.read_text())
+    assert told["outputs"] == {"a": digest(np.arange(3))}
+    assert [check["passed"] for check in told["checks"]] == [True, not killed]
