@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
+from foundation.errors import InputError
 from parity.mutation.recorder import (
     CHANGED,
     FLIPPED,
@@ -131,6 +133,15 @@ FLIP = FLAGS.copy()
 FLIP[-1] = True
 MANY = FLAGS.copy()
 MANY[-2:] = True
+
+
+def last(places: int) -> Any:
+    """Return the numbers with the last one so many units in its last place further."""
+    moved = ONE.copy()
+    moved[-1] += places * np.spacing(40.0)
+    return moved
+
+
 NAN = ONE.copy()
 NAN[-1] = np.nan
 STEP, RESET, DOUBLE, ALONG = (
@@ -150,6 +161,10 @@ WIDE = {"9 double transition y": ONE}
         (STEP, ONE, FAR, ROUNDING, CHANGED),
         (RESET, ONE, OTHER, ROUNDING, ROUNDING),
         (RESET, ONE, FAR, CHANGED, CHANGED),
+        (RESET, ONE, last(511), ROUNDING, ROUNDING),
+        (RESET, ONE, last(513), CHANGED, CHANGED),
+        (RESET, FLAGS * 0.0, FLAGS * -0.0, ROUNDING, ROUNDING),
+        (RESET, NAN, NAN.copy(), NOTHING, NOTHING),
         (RESET, ONE, NAN, CHANGED, CHANGED),
         (ALONG, ONE, OTHER, ROUNDING, ROUNDING),
         (ALONG, ONE, FAR, CHANGED, CHANGED),
@@ -197,3 +212,47 @@ def test_other_calls_are_a_change() -> None:
     assert apart(one, {RESET: ONE}) == (CHANGED, f"other calls ({STEP})")
     assert apart({RESET: ONE}, one) == (CHANGED, f"other calls ({STEP})")
     assert apart(one, {STEP: ONE, RESET: ONE}) == (CHANGED, "calls in another order")
+
+
+def test_steps_in_every_form_are_noted_and_watched() -> None:
+    class Forms:
+        def transition_as(self, form: str, state: Any, actions: Any, seeds: Any) -> Any:
+            return tiny.side(step).transition(state, actions, seeds)
+
+        def functions(self, double: bool) -> str:
+            return tiny.Two.__name__
+
+        def other(self) -> str:
+            return "other"
+
+    port: Any = Forms()
+    recorder = Recorder([Path(__file__)])
+    recorder.attach(port)
+    port.transition_as("one", STATE, ACTIONS, SEEDS)
+    assert recorder.arrays["1 native transition_as count"].tolist() == [4, 12, 6]
+    assert port.functions(True) == "Two"
+    entered = {line for _, line in recorder.entered}
+    assert port.other() == "other"
+    assert {line for _, line in recorder.entered} == entered
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    names = {source[line - 1].strip().partition("(")[0] for line in entered}
+    assert names >= {"def transition_as", "def functions", "def step"}
+
+
+def test_whoever_else_watches_goes_on_afterwards() -> None:
+    recorder, before = Recorder([Path(tiny.__file__)]), sys.getprofile()
+    side = tiny.side(step)
+    recorder.attach(side)
+
+    def other(frame: Any, event: str, argument: Any) -> None:
+        return None
+
+    sys.setprofile(other)
+    try:
+        side.reset(SEEDS)
+        assert sys.getprofile() is other
+        with pytest.raises(InputError):
+            side.transition({}, ACTIONS, SEEDS)
+        assert sys.getprofile() is other
+    finally:
+        sys.setprofile(before)
