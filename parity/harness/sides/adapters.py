@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -220,9 +221,16 @@ def state_api_side(
 
 
 def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the modules that functions were written in."""
-    names = (getattr(one, "__module__", None) for one in functions)
-    return tuple(sorted({name for name in names if name and name != __name__}))
+    """Return the modules that functions were written in, of partial ones those of the whole; of
+    built-in ones there is none."""
+    names = (getattr(_whole(one), "__module__", None) for one in functions)
+    return tuple(sorted({name for name in names if name and name not in (__name__, "builtins")}))
+
+
+def _whole(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
 
 
 def _places(function: Callable[..., Any]) -> int:

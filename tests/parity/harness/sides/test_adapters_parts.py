@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 from typing import Any
@@ -224,3 +225,11 @@ def test_modules_are_told_once_each_in_order_and_no_adapter_s_own() -> None:
         __name__,
     )
     assert modules_of(modules_of, object()) == ()  # type: ignore[arg-type]
+
+
+def test_of_a_partial_function_the_whole_counts_and_of_a_built_in_one_nothing() -> None:
+    """What is read by ``vars`` has no module whose source could be bound."""
+    twice = functools.partial(functools.partial(lander.program, gravity=0.2), thrust=0.1)
+    assert modules_of(twice, vars) == ("tests.parity.harness.lander",)
+    side = Reference.gymnasium(functools.partial(Dice), vars)
+    assert side.sources == (__name__,)
