@@ -16,7 +16,7 @@ from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World, trading_pair
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
-from parity.suites.scenarios import Scenario
+from parity.suites.scenarios import Request, Scenario
 from parity.suites.worlds import record_world
 
 
@@ -82,3 +82,19 @@ def test_what_is_read_is_what_was_recorded(tmp_path: Path) -> None:
             assert (played.episodes.injected, played.transitions.injected) == (False, True)
             assert len(played.episodes.labels) == scenario.episodes
             assert len(played.transitions.labels) == scenario.cases
+
+
+def test_scenarios_are_cut_down_in_the_order_in_which_they_are_tried(monkeypatch: Any) -> None:
+    asked: list[Request] = []
+
+    def made(request: Request) -> list[Scenario]:
+        asked.append(request)
+        names = [*reversed(recordings.AMOUNT), "another"]
+        return [Scenario(name, (), CONFIG, 99, 9_999, properties=True) for name in names]
+
+    monkeypatch.setattr(recordings, "make_scenarios", made)
+    small = recordings.small_scenarios(7)
+    assert asked == [Request(symbols=("ES", "M2K"), days=4, seed=7)]
+    amounts = {one.name: (one.episodes, one.cases) for one in small}
+    assert list(amounts.items()) == list(recordings.AMOUNT.items())
+    assert all(one.properties and one.config == CONFIG for one in small)
