@@ -14,9 +14,9 @@ from typing import Any, Literal
 import jax
 
 from foundation import provenance
-from foundation.files import json_digest, write_json
+from foundation.files import write_json
 from foundation.json_reading import Artifact
-from parity.harness.output.certificate import bound_code
+from parity.harness.output.certificate import bound_code, told_of_code
 from parity.harness.pair import Pair
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED, verify
@@ -24,7 +24,6 @@ from parity.mutation.by_seed import Ledger, Line, counted, judge_seeds
 
 LINES, NUMBERS = "alarms.jsonl", "alarms.json"
 LINE = Artifact("line of a count of false alarms", "remove the file to begin anew")
-OTHERS = "another pair, other code or other settings"
 Sides = Literal["port", "reference", "pair"]
 Progress = Callable[[str, int, int], None]
 """(what was done last, runs judged, in all)."""
@@ -87,7 +86,7 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
         if progress is not None:
             progress(f"seed {line['seed']}", done, of)
 
-    ledger = Ledger(out / LINES, LINE, _digest(wanted, shipped), OTHERS)
+    ledger = Ledger(out / LINES, LINE, _asked(wanted, shipped))
     lines = judge_seeds(ledger, range(wanted.seed, wanted.seed + wanted.runs), judge, told)
     alarms = [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]]
     result = {
@@ -101,8 +100,9 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
     return result
 
 
-def _digest(wanted: Runs, pair: Pair) -> str:
+def _asked(wanted: Runs, pair: Pair) -> dict[str, Any]:
     """Return what a line is about: the pair, all sources and versions, and how large a run is."""
+    names = ("against", "transitions", "resets")
     bound = bound_code(pair, wanted.place.partition(":")[0])
-    of_a_run = [wanted.place, wanted.against, wanted.transitions, wanted.resets]
-    return json_digest({"of": of_a_run, "bound": bound})
+    sizes = {name: getattr(wanted, name) for name in names}
+    return {"pair": wanted.place, **sizes, **told_of_code(bound)}

@@ -33,7 +33,6 @@ from parity.suites.trading import MODULES, run
 OUT = Path("reports/gate_seeds")
 LINES, NUMBERS = "seeds.jsonl", "seeds.json"
 LINE = Artifact("line of a count of the gate's false alarms", "remove the file to begin anew")
-OTHERS = "other code, other versions or other settings"
 
 Progress = Callable[[str, int], None]
 """(what was done last, seeds judged)."""
@@ -74,7 +73,7 @@ def judge_seeds(
             except InputError as error:
                 raise InputError(f"seed {seed}: {error}") from None
 
-        ledger = Ledger(out / LINES, LINE, _digest(request), OTHERS)
+        ledger = Ledger(out / LINES, LINE, _asked(request))
         lines = judge_by_seed(ledger, seeds, judge, told)
     alarms = [line for line in lines if line["verdict"] != SAME]
     result = {
@@ -108,11 +107,14 @@ def line_of(report: Report, request: Request) -> dict[str, Any]:
     }
 
 
-def _digest(request: Request) -> str:
+def _asked(request: Request) -> dict[str, Any]:
     """Return what a line is about: the code, the versions, and how much a run compares."""
-    settings = {name: getattr(request, name) for name in ("episodes", "cases", "days", "symbols")}
-    parts = {"configurations": request.configurations, "learner": request.learner}
-    return json_digest([loaded_digests(MODULES), versions(), settings, parts])
+    names = ("episodes", "cases", "days", "symbols", "configurations", "learner")
+    return {
+        **{name: getattr(request, name) for name in names},
+        "code": json_digest(loaded_digests(MODULES)),
+        "versions": versions(),
+    }
 
 
 @click.command()

@@ -105,7 +105,7 @@ def find_tool(given: str | None) -> str:
         InputError: it is not installed.
     """
     beside = Path(sys.executable).parent / "cosmic-ray"
-    path = shutil.which(given) if given else shutil.which("cosmic-ray") or shutil.which(beside)
+    path = shutil.which(given) if given else shutil.which("cosmic-ray") or shutil.which(str(beside))
     if path is None:
         raise InputError(
             f"no program {given or 'cosmic-ray'}; install it with `pip install cosmic-ray`, or name it "

@@ -83,8 +83,8 @@ class Session:
 
     @property
     def passed(self) -> bool:
-        """Whether every mutant was applied and killed."""
-        return all(verdict.outcome == KILLED for verdict in self.verdicts)
+        """Whether every mutant was applied and killed; not where there is none."""
+        return bool(self.verdicts) and all(verdict.outcome == KILLED for verdict in self.verdicts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

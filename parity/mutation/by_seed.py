@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import InputError
-from foundation.json_lines import adding_lines, read_json_lines
+from foundation.files import json_digest
+from foundation.json_lines import adding_lines, read_json_lines, require_same
 from foundation.json_reading import Artifact
 from parity.mutation.score import at_most
 
@@ -22,19 +23,24 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ledger:
-    """A file of runs that were judged.
+    """A file of runs that were judged, each line with what it is about.
+
+    Beside it lies an account of that in plain values, which says what differs.
 
     Attributes:
         path: of the file.
         artifact: what a line of it is called.
-        run: digest of what its lines are about: code, versions and settings.
-        others: what its lines may be of if they are about something else, in words.
+        asked: what its lines are about, by name: settings, and digests of code and versions.
     """
 
     path: Path
     artifact: Artifact
-    run: str
-    others: str
+    asked: Mapping[str, Any]
+
+    @property
+    def run(self) -> str:
+        """Digest of what the lines are about."""
+        return json_digest(self.asked)
 
     def lines(self) -> list[Line]:
         """Return the runs that were judged already; a last line that was cut off is dropped.
@@ -43,8 +49,13 @@ class Ledger:
             InputError: a line is damaged, or about something else.
         """
         lines = read_json_lines(self.path, self.artifact)
-        if any(line.get("run") != self.run for line in lines):
-            raise InputError(f"{self.path} is of {self.others}; give another --out, or remove it")
+        others = [number for number, line in enumerate(lines, 1) if line.get("run") != self.run]
+        require_same(self.path.with_suffix(".asked.json"), self.asked, bool(others))
+        if others:
+            raise InputError(
+                f"{self.path}, line {others[0]}: of another run than the account beside it; remove the "
+                "file to begin anew"
+            )
         return lines
 
 

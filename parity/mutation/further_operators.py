@@ -24,7 +24,7 @@ class FurtherOperators:
 
     def __init__(self, tree: ast.Module) -> None:
         self._fields: dict[int, dict[str, list[str]]] = {}
-        imported = {
+        imported = self._imported = {
             (name.asname or name.name).partition(".")[0]
             for node in ast.walk(tree)
             if isinstance(node, ast.Import | ast.ImportFrom)
@@ -43,7 +43,7 @@ class FurtherOperators:
             yield from _tiny(node)
         elif isinstance(node, ast.Call):
             yield from _arguments(node)
-            yield from _without_clip(node)
+            yield from _without_clip(node, self._imported)
             yield from _keywords(node, fields)
         elif isinstance(node, ast.BinOp):
             yield from _without_term(node)
@@ -94,13 +94,22 @@ def _arguments(node: ast.Call) -> Iterator[Variant]:
             yield "arguments swapped", node, made
 
 
-def _without_clip(node: ast.Call) -> Iterator[Variant]:
+def _without_clip(node: ast.Call, imported: set[str]) -> Iterator[Variant]:
+    """Yield ``x`` for ``jnp.clip(x, 0, 1)``, of an imported module, and for ``x.clip(0, 1)``."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    if name not in CLIPS or not node.args or isinstance(node.args[0], ast.Starred):
+    if name not in CLIPS:
         return
-    method = isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name)
-    of = node.func.value if method and isinstance(node.func, ast.Attribute) else node.args[0]
-    yield "clip left out", node, of
+    if isinstance(node.func, ast.Attribute) and _root(node.func.value) not in imported:
+        yield "clip left out", node, node.func.value
+    elif node.args and not isinstance(node.args[0], ast.Starred):
+        yield "clip left out", node, node.args[0]
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name that a chain of attributes begins with; empty if it begins otherwise."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _without_term(node: ast.BinOp) -> Iterator[Variant]:

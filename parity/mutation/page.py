@@ -66,6 +66,8 @@ def sentence(summary: Mapping[str, Any]) -> str:
     )
     if lists["not_judged"]:
         rest += f", {lists['not_judged']} took too long"
+    if score["score"] is None and lists["not_judged"]:
+        return f"none of {summary['tried']} mutants was killed or survived: {rest}"
     if score["score"] is None:
         return f"none of {summary['tried']} mutants changed anything: {rest}"
     low, high = score["interval"]
@@ -86,10 +88,16 @@ def _verdict(report: Mapping[str, Any]) -> Verdict:
     survivors = len(report["survivors"])
     words = sentence(report)
     reason = f"{words[:1].upper()}{words[1:]}."
+    unjudged = len(report["not_judged"])
     if report["score"]["score"] is None:
-        return Verdict("warn", "No mutant changed anything", reason)
+        return Verdict(
+            "warn", "No mutant was judged" if unjudged else "No mutant changed anything", reason
+        )
     if survivors:
-        return Verdict("warn", f"{survivors} mutants survive", reason)
+        word = "mutant survives" if survivors == 1 else "mutants survive"
+        return Verdict("warn", f"{survivors} {word}", reason)
+    if unjudged:
+        return Verdict("warn", "Every mutant that was judged and changes something is found", reason)
     return Verdict("good", "Every mutant that changes something is found", reason)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ NOTHING, ROUNDING, CHANGED = "no effect", "rounding", "changed"
 DOUBLE, STEPPED, ALONG, DECLARED = " double ", " native transition ", " along", " declared "
 """In the names of calls: made in double precision; a step that is made in both; along an episode; what
 a space declares."""
+NAMES = "names of the info"
+"""In the names of calls: what a step's info names."""
 FLIPPED = 0.05
 """Share of cases that rounding may put on the other side of a threshold."""
 
@@ -52,9 +55,11 @@ class Recorder:
                 setattr(port, name, self._wrapped(name, getattr(port, name)))
 
     def _wrapped(self, name: str, method: Any) -> Any:
+        signature = inspect.signature(method)
+
         def call(*arguments: Any, **options: Any) -> Any:
             result = self._watched(method, arguments, options)
-            double = options.get("double", arguments[-1] is True if arguments else False)
+            double = signature.bind(*arguments, **options).arguments.get("double", False)
             if isinstance(result, Moments | Steps):
                 self._note(f"{'double' if double else 'native'} {name}", result)
             elif name == "lanes":
@@ -88,7 +93,8 @@ class Recorder:
             if result.restart is not None:
                 restart = {**result.restart.state, **result.restart.obs}
                 fields |= {f"restart {name}": value for name, value in restart.items()}
-            fields["info"] = np.frombuffer(" ".join(sorted(result.info)).encode(), np.uint8)
+            fields |= {f"told {name}": value for name, value in result.told.items()}
+            fields[NAMES] = np.frombuffer(" ".join(sorted(result.info)).encode(), np.uint8)
         self._calls += 1
         self.arrays |= {f"{self._calls} {call} {name}": np.array(v) for name, v in fields.items()}
 
@@ -144,7 +150,13 @@ def _identical(a: Array, b: Array) -> bool:
 
 
 def _is_rounding(name: str, a: Array, b: Array, in_double: bool) -> bool:
-    if a.dtype != b.dtype or a.shape != b.shape or not a.size or DECLARED in name:
+    if (
+        a.dtype != b.dtype
+        or a.shape != b.shape
+        or not a.size
+        or DECLARED in name
+        or name.endswith(NAMES)
+    ):
         return False
     judged_in_double = in_double and STEPPED in name
     if a.dtype.kind != "f":

@@ -20,7 +20,7 @@ from foundation import provenance
 from foundation.errors import InputError
 from foundation.files import json_digest, write_json, write_text
 from foundation.json_lines import adding_lines
-from parity.harness.output.certificate import bound_code
+from parity.harness.output.certificate import bound_code, told_of_code
 from parity.harness.pair import Pair
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED
@@ -33,7 +33,6 @@ from parity.mutation.recorder import Function
 from parity.mutation.sample import draw
 from parity.mutation.trial import Fate, Trials
 
-OTHERS = "another pair, other code or other settings"
 NUMBERS, PAGE = "mutants.json", "mutants.html"
 Progress = Callable[[str, int, int], None]
 """(what was done last, mutants judged, in all)."""
@@ -98,8 +97,8 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
             f"{', '.join(sources.paths)}: nothing to change there; name other modules (--module)"
         )
     out.mkdir(parents=True, exist_ok=True)
-    run = _digest(wanted, sources, pair)
-    held = Ledger(out / LINES, LINE, run, OTHERS).lines()
+    ledger = Ledger(out / LINES, LINE, _asked(wanted, sources, pair))
+    held = ledger.lines()
     tell = progress or (lambda what, done, of: None)
     tell("verifying the unchanged port", 0, wanted.count)
     with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
@@ -114,7 +113,7 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         with adding_lines(out / LINES, held) as add:  # those of another sample stay, too
 
             def note(change: Change, fate: Fate, judged: int) -> dict[str, Any]:
-                where = {"path": _shown(sources.paths[change.file]), "run": run}
+                where = {"path": _shown(sources.paths[change.file]), "run": ledger.run}
                 line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
                 add(line)
                 done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
@@ -175,17 +174,16 @@ def _require_names(sources: Sources, only: Sequence[str]) -> None:
         )
 
 
-def _digest(wanted: Wanted, sources: Sources, pair: Pair) -> str:
+def _asked(wanted: Wanted, sources: Sources, pair: Pair) -> dict[str, Any]:
     """Return what a line is about: the port's source, all that the pair depends on, and how each mutant
     is verified."""
-    return json_digest(
-        {
-            "place": wanted.place,
-            "sources": {name: text.decode("utf-8", "replace") for name, text in sources.bytes.items()},
-            "bound": bound_code(pair, wanted.place.partition(":")[0]),
-            "verified": [wanted.transitions, wanted.resets, wanted.seed],
-        }
-    )
+    port = {name: text.decode("utf-8", "replace") for name, text in sources.bytes.items()}
+    return {
+        "pair": wanted.place,
+        **{name: getattr(wanted, name) for name in ("transitions", "resets", "seed")},
+        "modules of the port": json_digest(port),
+        **told_of_code(bound_code(pair, wanted.place.partition(":")[0])),
+    }
 
 
 def _judge_all(

@@ -14,6 +14,7 @@ from foundation.errors import InputError
 from foundation.files import write_json
 from foundation.json_reading import Artifact, read_json
 from foundation.signals import run_child
+from parity.harness.report import SAME, UNSEEN
 from parity.mutation.operators import Change
 from parity.mutation.recorder import NOTHING, ROUNDING
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
@@ -65,7 +66,12 @@ class Trials:
         answer = self._run("control", self._job(record="unchanged", files=files))
         if isinstance(answer, str):
             raise InputError(f"{self.place}: the unchanged port cannot be verified: {answer}")
-        if answer["verdict"] != "same":
+        if answer["verdict"] == UNSEEN:
+            raise InputError(
+                f"{self.place}: of the unchanged port not enough was seen ({answer['by']}), so no "
+                "mutant can be told from it; ask for more --transitions"
+            )
+        if answer["verdict"] != SAME:
             raise InputError(
                 f"{self.place}: the unchanged port is {answer['verdict']} ({answer['by']}), so no "
                 "mutant can be told from it; see `envparity check`, and accept what is known"
@@ -86,7 +92,7 @@ class Trials:
             changed.unlink()
         if isinstance(answer, str):
             return Fate(CRASHED, answer)
-        if answer["verdict"] != "same":
+        if answer["verdict"] != SAME:
             return Fate(KILLED, str(answer["by"]))
         if answer["effect"] in (NOTHING, ROUNDING):
             return Fate(str(answer["effect"]))

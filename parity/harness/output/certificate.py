@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from foundation.errors import InputError
+from foundation.files import json_digest
 from foundation.json_reading import Artifact, Int32, Struct, convert, read_json
 from foundation.provenance import package_version
 from parity.harness.output.sources import source_of, sources
@@ -68,6 +69,16 @@ def bound_code(pair: Pair, module: str) -> dict[str, Any]:
     """
     files, packages = sources(*bound_modules(pair, module))
     return {"sources": files, "packages": packages, "bound": _bound()}
+
+
+def told_of_code(bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what :func:`bound_code` returned for an account of a run: a digest of the sources and,
+    by name, packages and versions."""
+    return {
+        "code": json_digest(bound["sources"]),
+        "packages": bound["packages"],
+        "versions": bound["bound"],
+    }
 
 
 def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,7 +36,14 @@ def gymnasium_side(
     def read_all(env: Any) -> Any:
         state = read(env.unwrapped)
         limit = None if time is None else _time_limit(env)
-        return state if limit is None else {**_mapping(state), time: limit._elapsed_steps}
+        if limit is None:
+            return state
+        if time in _mapping(state):
+            raise InputError(
+                f"read returns {time}, which is what the steps of a TimeLimit are called; rename it, "
+                "or name these, such as with time='steps'"
+            )
+        return {**state, time: limit._elapsed_steps}
 
     def write_all(env: Any, state: Any) -> None:
         assert write is not None
@@ -189,7 +197,7 @@ def state_api_side(
     def program() -> Program:
         env = make()
         begin = getattr(env, "reset", None) or env.init
-        keyed = len(inspect.signature(env.step).parameters) > 2
+        keyed = _places(env.step) > 2
 
         def reset(key: Any) -> tuple[Any, Any]:
             state = begin(key)
@@ -213,9 +221,23 @@ def state_api_side(
 
 
 def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the modules that functions were written in."""
-    names = (getattr(one, "__module__", None) for one in functions)
-    return tuple(sorted({name for name in names if name and name != __name__}))
+    """Return the modules that functions were written in, of partial ones those of the whole; of
+    built-in ones there is none."""
+    names = (getattr(_whole(one), "__module__", None) for one in functions)
+    return tuple(sorted({name for name in names if name and name not in (__name__, "builtins")}))
+
+
+def _whole(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _places(function: Callable[..., Any]) -> int:
+    """Return how many parameters of a function can be given by their place."""
+    kinds = [one.kind for one in inspect.signature(function).parameters.values()]
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(kind in by_place for kind in kinds)
 
 
 def _called(what: str, make: Any) -> Callable[[], Any]:

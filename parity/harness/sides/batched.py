@@ -23,6 +23,7 @@ from parity.harness.sides.side import (
     named,
     nests_for,
     outcome_of,
+    require_fields,
 )
 from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
@@ -89,6 +90,7 @@ class BatchedSide:
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
+    _is_of_a_step: bool = field(default=False, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -145,8 +147,10 @@ class BatchedSide:
         return _with_rows("state", fields, copies)
 
     def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
-        """Return the dtype of every state field as the environment holds it."""
-        if not self._native:
+        """Return the dtype of every state field as the environment holds it; after a step with an
+        action, once one is given."""
+        if not self._native or (action is not None and not self._is_of_a_step):
+            self._is_of_a_step = action is not None
             env = self._env(False)
             if action is not None:
                 self.step_all(env, action)
@@ -163,9 +167,7 @@ class BatchedSide:
         if self.write is None:
             raise InputError("this side cannot be put in a state; give it a way to write one")
         native, wide = self.native(), np.dtype(np.float64)
-        missing = sorted(set(native) - set(state))
-        if missing:
-            raise InputError(f"the other side's state has no field {', '.join(missing)}")
+        require_fields(native, state)
         ready = {
             name: cast(name, state[name], wide if double and dtype.kind == "f" else dtype)
             for name, dtype in native.items()
@@ -306,7 +308,9 @@ def _joined(parts: list[_Part], restarts: Restarts) -> Steps:
     """Return the steps of several calls, one after another."""
 
     def joined(fields: list[Fields]) -> Fields:
-        names = set.intersection(*(set(part) for part in fields))
+        """Return what every call has, in one shape."""
+        shapes = [{(name, value.shape[1:]) for name, value in part.items()} for part in fields]
+        names = {name for name, _ in set.intersection(*shapes)}
         return {
             name: np.concatenate([part[name] for part in fields]) for name in fields[0] if name in names
         }

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from foundation.errors import InputError
 from parity.harness.sides.side import (
     OUTCOME,
     Lanes,
@@ -23,6 +22,7 @@ from parity.harness.sides.side import (
     named,
     nests_for,
     outcome_of,
+    require_fields,
 )
 from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
@@ -220,19 +220,20 @@ class FunctionalSide:
         Raises:
             InputError: a field is missing, or a whole number does not fit.
         """
-        functions = self.functions(double)
-        missing = sorted(set(functions.dtypes) - set(state))
-        if missing:
-            raise InputError(f"the other side's state has no field {', '.join(missing)}")
-        fields = {name: cast(name, state[name], dtype) for name, dtype in functions.dtypes.items()}
-        ready = {}
+        functions, ready = self.functions(double), {}
         for name, values in actions.items():
             dtype = functions.action.get(
                 name, np.dtype(np.int32) if values.dtype.kind in "iu" else values.dtype
             )
             wide = values.dtype.kind == "f"
             ready[name] = cast(name, values, np.float64 if wide and double else dtype)
-        return fields, ready
+        return self._state(state, double), ready
+
+    def _state(self, state: Fields, double: bool) -> Fields:
+        """Return states in this side's dtypes."""
+        dtypes = self.functions(double).dtypes
+        require_fields(dtypes, state)
+        return {name: cast(name, state[name], dtype) for name, dtype in dtypes.items()}
 
     def reset(self, seeds: Array, double: bool = False) -> Moments:
         """Return what episodes begun with seeds (N,) show."""
@@ -272,10 +273,7 @@ class FunctionalSide:
             if state is None:
                 raw = functions.reset(_seeds(seeds))[1]
             else:
-                fields = {
-                    name: cast(name, state[name], dtype) for name, dtype in functions.dtypes.items()
-                }
-                raw = functions.begin(_seeds(seeds), fields)
+                raw = functions.begin(_seeds(seeds), self._state(state, double))
         return FunctionalLanes(self, raw, double)
 
     def transition_as(

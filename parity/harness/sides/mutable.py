@@ -20,6 +20,7 @@ from parity.harness.sides.side import (
     named,
     nests_for,
     outcome_of,
+    require_fields,
 )
 from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
@@ -77,6 +78,7 @@ class MutableSide:
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
+    _is_of_a_step: bool = field(default=False, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
@@ -119,8 +121,10 @@ class MutableSide:
         return {name: as_numbers(name, value) for name, value in fields.items()}
 
     def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
-        """Return the dtype of every state field as the environment holds it in mid-episode."""
-        if not self._native:
+        """Return the dtype of every state field as the environment holds it; in mid-episode, once an
+        action is given."""
+        if not self._native or (action is not None and not self._is_of_a_step):
+            self._is_of_a_step = action is not None
             env = self._new(False)
             if action is not None:
                 self.step_one(env, action)
@@ -130,20 +134,17 @@ class MutableSide:
 
     def _put(self, env: Any, state: Fields, row: int) -> None:
         assert self.write is not None
-        try:
-            # a copy, since it may be stepped in place
-            tree = rebuild(self._form, lambda name, _: state[name][row].copy())
-        except KeyError as name:
-            raise InputError(f"the other side's state has no field {name}") from None
-        self.write(env, tree)
+        # a copy, since it may be stepped in place
+        self.write(env, rebuild(self._form, lambda name, _: state[name][row].copy()))
 
     def _prepared(self, state: Fields, double: bool) -> Fields:
-        native = self.native()
-        wide = np.dtype(np.float64)
+        if self.write is None:
+            raise InputError("this side cannot be put in a state; give it a way to write one")
+        native, wide = self.native(), np.dtype(np.float64)
+        require_fields(native, state)
         return {
             name: cast(name, state[name], wide if double and dtype.kind == "f" else dtype)
             for name, dtype in native.items()
-            if name in state
         }
 
     def reset(self, seeds: Array, double: bool = False, watch: Watch = nullcontext) -> Moments:
@@ -166,8 +167,6 @@ class MutableSide:
         watch: Watch = nullcontext,
     ) -> Steps:
         """Put the environment in N states and take one step in each, within ``watch(row)``."""
-        if self.write is None:
-            raise InputError("this side cannot be put in a state; give it a way to write one")
         nests = nests_for(actions, self, self.partner)
         self.native(action_tree(actions, 0, *nests))
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
@@ -193,7 +192,6 @@ class MutableSide:
             env = self._new(double)
             shown.append(self.reset_one(env, int(seed)))
             if ready is not None:
-                self.native()
                 self._put(env, ready, row)
             envs.append(env)
         seen = [{name: np.array(v) for name, v in flatten(obs, "obs").items()} for obs in shown]

@@ -78,10 +78,10 @@ def final_rows(obs: Fields, ended: Array, final: Any) -> Fields | None:
 
 def _fields_of(final: Any, ended: Array) -> Fields:
     """Return final observations as fields (N, ...), also of objects of which some are None."""
-    array = None if isinstance(final, Mapping) else np.asarray(final)
-    if array is None or array.dtype != object:
+    lacking = isinstance(final, list) and any(row is None for row in final)
+    if not lacking and getattr(final, "dtype", None) != np.dtype(object):
         return flatten(final, "obs")
-    rows = [None if row is None else flatten(row, "obs") for row in array]
+    rows = [None if row is None else flatten(row, "obs") for row in final]
     first = next((row for row in rows if row is not None), None)
     if first is None or any(row is None for row, over in zip(rows, ended, strict=True) if over):
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -208,6 +208,17 @@ def named(fields: Mapping[str, Any]) -> None:
     for name in fields:
         if name in OUTCOME or name == "obs" or name.startswith("obs."):
             raise InputError(f"a field of the state is called {name}, which a step returns; rename it")
+
+
+def require_fields(names: Iterable[str], state: Fields) -> None:
+    """Require that a state has all fields that a side holds.
+
+    Raises:
+        InputError: it lacks some.
+    """
+    missing = sorted(set(names) - set(state))
+    if missing:
+        raise InputError(f"the other side's state has no field {', '.join(missing)}")
 
 
 def nests_for(fields: Fields, *sides: Side | None) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from foundation.errors import InputError
+from foundation.files import json_digest
 from parity.command import alarms
 from parity.command.alarms import Runs, against_itself, count_alarms
 from parity.command.main import app
@@ -79,7 +79,7 @@ def test_every_seed_is_tried_once_and_every_difference_is_an_alarm(
         return SimpleNamespace(differences=["x differs"] * (seed % 3))
 
     monkeypatch.setattr("parity.command.alarms.verify", verified)
-    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
+    monkeypatch.setattr("parity.command.alarms._asked", lambda *_: {"of": "a run"})
     wanted = Runs(f"{PAIRS}:honest", seed=first, runs=6, transitions=32, resets=50)
     result = count_alarms(wanted, tmp_path)
     assert tried == list(range(first, first + 6))
@@ -93,12 +93,17 @@ def test_every_seed_is_tried_once_and_every_difference_is_an_alarm(
 
 @pytest.mark.parametrize("place", range(3))
 def test_one_line_of_another_run_is_refused(place: int, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
-    lines = [{"run": "run", "seed": n, "alarm": [], "seconds": 0.1} for n in range(3)]
+    monkeypatch.setattr("parity.command.alarms._asked", lambda *_: {"of": "a run"})
+    lines = [
+        {"run": json_digest({"of": "a run"}), "seed": n, "alarm": [], "seconds": 0.1} for n in range(3)
+    ]
     lines[place]["run"] = "other"
     (tmp_path / "alarms.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    with pytest.raises(InputError, match="is of another pair, other code or other settings"):
-        count_alarms(Runs(f"{PAIRS}:honest", runs=3), tmp_path)
+    for account in (None, {"of": "a run"}, {"of": "another run", "more": 1}):
+        if account is not None:
+            (tmp_path / "alarms.asked.json").write_text(json.dumps(account))
+        with refuses():
+            count_alarms(Runs(f"{PAIRS}:honest", runs=3), tmp_path)
 
 
 OWN = "from tests.parity.harness.lander import pair as made\n\npair = made()\n"
@@ -109,18 +114,21 @@ CHANGES = {"module": OWN + "# more\n", "runs": OWN, "side": OWN, "transitions": 
 def test_a_line_is_of_the_pairs_own_module_and_of_how_much_is_compared(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More runs are of the same kind; all else is another one."""
+    """More runs are of the same kind; all else is another one, and is said to be."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "pair_of_alarms.py").write_text(OWN, encoding="utf-8")
     importlib.invalidate_caches()
     wanted = Runs("pair_of_alarms:pair", runs=2, transitions=32, resets=50)
     pair = load_pair(wanted.place)
     try:
-        before = alarms._digest(wanted, pair)
+        before = alarms._asked(wanted, pair)
         (tmp_path / "pair_of_alarms.py").write_text(CHANGES[what], encoding="utf-8")
         more = {"runs": {"runs": 3, "seed": 1}, "side": {"against": "reference"}}
         sizes = {"transitions": {"transitions": 33}, "resets": {"resets": 51}}
-        after = alarms._digest(replace(wanted, **(more | sizes).get(what, {})), pair)
+        after = alarms._asked(replace(wanted, **(more | sizes).get(what, {})), pair)
     finally:
         del sys.modules["pair_of_alarms"]
-    assert (after == before) == (what == "runs")
+    differ = {name for name in before if after[name] != before[name]}
+    said = {"module": {"code"}, "runs": set(), "side": {"against"}}
+    assert differ == said.get(what, {what})
+    assert set(before) == {"pair", "against", "transitions", "resets", "code", "packages", "versions"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from foundation.json_reading import read_json
 from parity.engine.compare import Comparison
 from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report
 from parity.engine.verify import CheckResult
+from parity.gate import seeds
 from parity.gate.seeds import LINE, LINES, NUMBERS, judge_seeds, line_of
 from parity.suites import trading
 from parity.suites.scenarios import Request, Scenario
@@ -64,6 +66,29 @@ def test_a_line_says_what_failed_and_how_near_a_limit_was() -> None:
     bad = CheckResult("data", "ES synthetic", 1, error="planted")
     line = line_of(report_of(good, bad), Request(seed=3))
     assert (line["verdict"], line["failed"]) == (DIFFERENT, ["data, ES synthetic"])
+
+
+OTHERS: dict[str, Any] = {"episodes": 5, "cases": 201, "days": 3, "symbols": ("RTY",)}
+OTHERS |= {"configurations": True, "learner": True, "seed": 1, "workers": 1}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_line_is_of_how_much_a_run_compares_and_of_no_seed(name: str) -> None:
+    one = seeds._asked(SMALL)
+    assert (one["episodes"], one["cases"], one["days"], one["symbols"]) == (4, 200, 2, ("ES",))
+    assert (one["configurations"], one["learner"]) == (False, False)
+    other = seeds._asked(replace(SMALL, **{name: OTHERS[name]}))
+    differ = {part for part in one if one[part] != other[part]}
+    assert differ == {name} - {"seed", "workers"}
+
+
+@pytest.mark.parametrize("what", ["loaded_digests", "versions"])
+def test_a_line_is_of_code_and_versions(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = seeds._asked(SMALL)
+    monkeypatch.setattr(seeds, what, lambda *asked: {"jax_port.envs": "another"})
+    other = seeds._asked(SMALL)
+    differ = [part for part in one if one[part] != other[part]]
+    assert differ == [{"loaded_digests": "code"}.get(what, what)]
 
 
 def test_a_damaged_line_is_one_sentence(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +194,21 @@ def test_a_run_is_of_the_pairs_own_module_too(
     wanted = Wanted("pair_of_mutants:pair", **SIZES)
     pair = load_pair(wanted.place)
     try:
-        before = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+        before = measuring._asked(wanted, measuring.Sources({"port_of_mutants": port}), pair)
         for file in {"pair": [own], "port": [port]}.get(what, []):
             file.write_text(f"{file.read_text()}# more\n", encoding="utf-8")
-        after = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+        after = measuring._asked(wanted, measuring.Sources({"port_of_mutants": port}), pair)
     finally:
         del sys.modules["pair_of_mutants"]
-    assert (after == before) == (what == "neither")
+    differ = {name for name in before if after[name] != before[name]}
+    said = {"pair": {"code"}, "port": {"modules of the port"}, "neither": set()}
+    assert differ == said[what]
+    sizes = {"pair", "transitions", "resets", "seed", "modules of the port"}
+    assert set(before) == {*sizes, "code", "packages", "versions"}
+    other = replace(wanted, transitions=201, resets=99, seed=5, count=7, jobs=2, patience=9.0)
+    resized = measuring._asked(other, measuring.Sources({"port_of_mutants": port}), pair)
+    differ = {name for name in after if resized[name] != after[name]}
+    assert differ == {"transitions", "resets", "seed"}
 
 
 def test_a_smaller_run_into_the_same_folder_keeps_what_was_judged(
@@ -227,3 +235,93 @@ def test_a_smaller_run_into_the_same_folder_keeps_what_was_judged(
     assert measure(wanted, tmp_path)["by_kind"] == first["by_kind"]
     assert told == []
     assert read_lines(tmp_path / LINES) == [*judged, *new]
+
+
+NESTED = b"""LIMIT = 1
+
+
+def made(one):
+    @wraps(one)
+    @twice
+    def inner(x):
+        return x + 2
+
+    return inner, lambda y: y + 3
+
+
+class Kept:
+    size = 4
+
+    def seldom(self, z=5):
+        return z * 6
+"""
+
+
+def never_run(line: int, entered: set[int], shared: bool = False) -> bool:
+    """Say whether a change of a line is never run where functions of these lines were entered."""
+    sources = measuring.Sources({})
+    sources.paths["m"], sources.bytes["m"] = Path("/there/m.py"), NESTED
+    change = Change("m", line, "by hand", 0, 0, "", "")
+    where = {(str(Path("/there/m.py")), first) for first in entered}
+    return measuring._is_never_run(change, sources, where, {"m"} if shared else {"other"})
+
+
+def test_what_lies_in_functions_that_are_never_entered_is_never_run() -> None:
+    assert [line for line in range(1, 18) if never_run(line, set())] == [*range(4, 11), 16, 17]
+    assert [line for line in range(1, 18) if never_run(line, set(), True)] == [
+        *(1, 2, 3, *range(4, 11), 11, 12, 16, 17)
+    ]
+    # A decorated function begins at its first decorator, a lambda in its own line.
+    assert [line for line in range(4, 18) if never_run(line, {5})] == [4, 5, 6, 9, 10, 16, 17]
+    assert [line for line in range(4, 18) if never_run(line, {10})] == [*range(4, 10), 16, 17]
+    assert [line for line in range(4, 18) if never_run(line, {4, 16})] == []
+    other = {(str(Path("/elsewhere/m.py")), line) for line in range(18)}
+    sources = measuring.Sources({})
+    sources.paths["m"], sources.bytes["m"] = Path("/there/m.py"), NESTED
+    change = Change("m", 8, "by hand", 0, 0, "", "")
+    assert measuring._is_never_run(change, sources, other, set())
+
+
+def test_a_path_is_shown_as_it_is_followed_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert measuring._shown(tmp_path / "deep" / "a.py") == str(Path("deep") / "a.py")
+    monkeypatch.chdir(tmp_path.parent)
+    assert measuring._shown(Path("/elsewhere/a.py")) == str(Path("/elsewhere/a.py"))
+
+
+def test_each_line_and_the_report_say_what_was_judged_and_how(
+    tmp_path: Path, told: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[Any, ...]] = []
+    plain = Trials.__init__
+
+    def note(self: Trials, *given: Any) -> None:
+        made.append(given)
+        plain(self, *given)
+
+    monkeypatch.setattr(Trials, "__init__", note)
+    wanted = Wanted(PLACE, count=5, seed=3, modules=(PORT,), transitions=90, resets=60, patience=7.5)
+    report = measure(wanted, tmp_path)
+    ((place, _, *sizes),) = made
+    assert (place, sizes) == (PLACE, [90, 60, 3, 7.5])
+    lines = read_lines(tmp_path / LINES)
+    assert [(one["start"], one["end"], one["new"]) for one in lines] == [
+        (one.start, one.end, one.new) for one in told
+    ]
+    assert {one["by"] for one in lines} == {"told"}
+    assert {one["path"] for one in lines} == {measuring._shown(FILE)}
+    assert len({one["run"] for one in lines}) == 1
+    sources = measuring.Sources({PORT: FILE})
+    every = measuring._changes(sources, PORT, ())
+    step = FILE.read_text().splitlines().index("    def step(self, action: int) -> Any:") + 1
+    running = [one for one in every if one.line < 15 or step <= one.line <= step + 5]
+    assert (report["in_all"], report["never_run"]) == (len(every), len(every) - len(running))
+    assert 0 < report["never_run"] < report["in_all"]
+    assert (report["tried"], report["format"], report["place"]) == (5, 1, PLACE)
+    assert (report["pair"], report["modules"]) == ("a counter", [PORT])
+    assert report["settings"] == asdict(wanted)
+    assert json.loads((tmp_path / NUMBERS).read_text()) == json.loads(json.dumps(report))
+    counts = [report["by_kind"][kind]["tried"] for kind in report["by_kind"]]
+    assert sum(counts) == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -14,13 +15,26 @@ import pytest
 
 from jax_port.data.data_loader import prepare
 from jax_port.data.seconds_loader import prepare_seconds
+from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.seconds import SecondsPhase1
 from markets import EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Pair
+from parity.pairs.branches import PHASE1_REQUIRED, PHASE2_REQUIRED
+from parity.pairs.kept_bars import KeptBars
+from parity.pairs.policies import PHASE2_POLICIES, POLICIES
 from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
 from parity.pairs.seconds import gappy_seconds
-from parity.pairs.trading import RULES, World, inject_fields, read_fields, trading_pair
+from parity.pairs.trading import (
+    BARS,
+    COUNTS,
+    RULES,
+    World,
+    inject_fields,
+    read_fields,
+    trading_pair,
+)
 
 EQUAL = {
     **dict.fromkeys(("entry_price", "sl_price", "tp_price"), "equal (ticks)"),
@@ -138,3 +152,117 @@ def test_each_world_has_the_seconds_of_its_own_minutes() -> None:
         "trading environment, Phase 2",
         False,
     )
+
+
+HELD: dict[str, Any] = {
+    "position": -1,
+    "num_trades": 7,
+    "winning_trades": 4,
+    "losing_trades": 2,
+    "step_idx": 150,
+    "episode_start": 131,
+    "position_entry_step": 149,
+    "entry_price": 21_903,
+    "sl_price": 21_950,
+    "tp_price": 21_808,
+    "balance": 5_012_345,
+    "highest_balance": 5_100_001,
+    "trailing_dd_level": -17,
+    "total_pnl": 12_598,
+    "trailing": True,
+    "market": 1,
+}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_each_field_of_the_reference_is_put_and_read_in_its_own_unit(phase: int) -> None:
+    """Points of a quarter and dollars there, ticks and cents here."""
+    config = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
+    side: Any = trading_pair(worlds(), config).reference
+    env = SimpleNamespace(tick_size=0.25, trade_history=["a trade"], market=1)
+    side.inject(env, {name: np.int32(value) for name, value in HELD.items()})
+    flags = {"trailing": True} if phase == 2 else {}
+    assert vars(env) == {
+        **{name: HELD[name] for name in (*COUNTS, *BARS, "market")},
+        "entry_price": 5_475.75,
+        "sl_price": 5_487.5,
+        "tp_price": 5_452.0,
+        "balance": 50_123.45,
+        "highest_balance": 51_000.01,
+        "trailing_dd_level": -0.17,
+        "total_pnl": 125.98,
+        "tick_size": 0.25,
+        "trade_history": [],
+        **flags,
+    }
+    assert {type(getattr(env, name)) for name in (*COUNTS, *BARS)} == {int}
+    assert side.read(env) == {n: v for n, v in HELD.items() if phase == 2 or n != "trailing"}
+    env.entry_price, env.balance = 0.1 + 0.2 + 0.2, 0.1 + 0.2  # as sums of floats are
+    read = side.read(env)
+    assert (read["entry_price"], read["balance"]) == (2, 30)
+
+
+def test_each_part_of_a_step_of_the_reference_has_its_name_and_unit(pair: Pair) -> None:
+    class Stepped:
+        def step(self, action: int) -> Any:
+            info = {"exit_code": 4, "done_reason": 2, "trade_pnl": -12.355, "violation": True}
+            return [action], -0.25, True, False, {**info, "forbidden": False, "more": 1}
+
+        def observe(self) -> str:
+            return "seen"
+
+        def action_masks(self) -> str:
+            return "allowed"
+
+    env: Any = Stepped()
+    assert pair.reference.step(env, 3) == {
+        "obs": [3],
+        "reward": -0.25,
+        "terminated": True,
+        "truncated": False,
+        "exit_code": 4,
+        "done_reason": 2,
+        "trade_pnl": -1_236,
+        "violation": True,
+        "forbidden": False,
+    }
+    assert pair.reference.observe(env) == "seen"
+    assert pair.reference.masks(env) == "allowed"
+
+
+def test_a_pair_is_of_its_worlds_and_its_configuration(pair: Pair) -> None:
+    markets = [prepare(world.bars, CONFIG) for world in worlds()]
+    assert pair.worlds == ["0", "1"]
+    assert [starts.tolist() for starts in pair.starts] == [one.starts.tolist() for one in markets]
+    assert len(pair.starts[0]) != len(pair.starts[1])
+    assert (pair.max_steps, set(pair.policies)) == (40, set(PHASE2_POLICIES))
+    assert (pair.rules, pair.required) == (RULES, PHASE2_REQUIRED)
+    fields = {name: np.arange(3) + n for n, name in enumerate(("step_idx", "market"))}
+    began: Any = pair.begun(fields)
+    assert [part.tolist() for part in began] == [[1, 2, 3], [0, 1, 2]]
+    first = trading_pair(worlds()[1:], EnvConfig.phase1(max_episode_bars=9), markets[1:])
+    assert (first.name, first.worlds, first.max_steps) == ("trading environment, Phase 1", ["1"], 9)
+    assert (set(first.policies), first.required) == (set(POLICIES), PHASE1_REQUIRED)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("fine", [False, True])
+def test_the_reference_is_of_its_phase_keeps_its_bars_and_looks_at_seconds(
+    phase: int, fine: bool
+) -> None:
+    config = (EnvConfig.phase1 if phase == 1 else EnvConfig.phase2)(max_episode_bars=40)
+    made = worlds(seconds=fine)
+    one = trading_pair(made, config)
+    env: Any = one.reference.make(1)
+    assert isinstance(env, KeptBars)
+    assert isinstance(env, TradingEnvPhase2) == (phase == 2)
+    assert isinstance(env, SecondsPhase1) == fine
+    assert (env.market, env.config, env.tick_size) == (1, config, 0.1)
+    other: Any = one.reference.make(1)
+    assert other is not env
+    assert other.df is env.df
+    start = int(one.starts[1][5])
+    shown = one.reference.reset(env, start)
+    assert env.step_idx == start
+    assert np.array_equal(shown, env.observe())
+    assert other.step_idx != start

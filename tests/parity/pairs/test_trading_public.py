@@ -8,15 +8,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jax_port.envs.state import EnvParams
 from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
 from parity import Pair, verify
 from parity.harness.places import load_pair
 from parity.pairs import trading_public
 from parity.pairs.trading import World, trading_pair
-from parity.pairs.trading_public import short_world
+from parity.pairs.trading_public import CODES, public_pair, short_world
 from rltrader.parity import case as case_command
 
 FEW: dict[str, Any] = {"transitions": 64, "resets": 50}
@@ -98,3 +100,75 @@ def test_the_short_world_is_made_again_by_the_options_that_it_names(
     with pytest.raises(InterruptedError):
         case_command.main(words, standalone_mode=False)
     assert [one.bars.digest for one in made] == [short_world().bars.digest]
+
+
+WORLD = World("ES, 2 days", synthetic_bars("ES", days=2, seed=3), "--synthetic 2")
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_public_pair_shows_every_exit_and_every_end(phase: int) -> None:
+    config = (EnvConfig.phase1 if phase == 1 else EnvConfig.phase2)(max_episode_bars=30)
+    one = public_pair(WORLD, config)
+    assert one.name == f"trading environment, Phase {phase}, ES, 2 days"
+    assert {name: rule.describe() for name, rule in one.rules.items()} == dict.fromkeys(
+        ("obs", "reward"), "equal but for rounding within 4 ulps or 0"
+    )
+    shown = {"obs.exit_code": np.arange(5), "obs.done_reason": np.arange(5)[::-1]}
+    seen = {name: np.flatnonzero(where({}, {}, shown)).tolist() for name, where in one.branches.items()}
+    exits = ("none", "stop", "target", "late close", "drawdown")
+    ends = ("running", "drawdown", "late close", "end of data", "bar limit")
+    assert seen == {
+        **{f"exit: {name}": [code] for code, name in enumerate(exits)},
+        **{f"done: {name}": [4 - code] for code, name in enumerate(ends)},
+    }
+    assert one.draw is not None
+    state, action = one.draw(np.random.default_rng(0), 300)
+    assert {len(values) for values in state.values()} == {300} == {len(action)}
+    assert ("trailing" in state) == (phase == 2)
+    assert {name for name, values in state.items() if values.dtype != np.int32} <= {"trailing"}
+    assert set(action) == set(range(-1, 4 if phase == 1 else 7))
+    again: Any = one.draw(np.random.default_rng(0), 300)
+    assert np.array_equal(again[1], action)
+    side: Any = one.reference
+    assert (side.sources, side.language) == ((f"legacy_torch.env_phase{phase}",), "Gymnasium")
+    begun = side.reset(np.array([4, 9]))
+    for name in CODES:
+        assert not begun.obs[f"obs.{name}"].any()
+    assert begun.obs["obs.violation"].dtype == begun.obs["obs.forbidden"].dtype == bool
+    assert begun.obs["obs.view"].shape[0] == 2
+    assert begun.state["step_idx"][0] != begun.state["step_idx"][1]
+
+
+@pytest.mark.costly
+def test_both_sides_step_alike_and_a_restart_shows_its_first_moment_and_the_last() -> None:
+    one = public_pair(WORLD, EnvConfig.phase2(max_episode_bars=30))
+    assert one.draw is not None
+    state, action = one.draw(np.random.default_rng(5), 300)
+    seeds = np.arange(300)
+    a, b = (side.transition(state, {"action": action}, seeds) for side in (one.reference, one.port))
+    assert set(a.fields) == set(b.fields)
+    for name, value in a.fields.items():
+        if name in ("obs.view", "reward"):
+            np.testing.assert_allclose(b.fields[name], value, rtol=1e-6, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(b.fields[name], value, err_msg=name)
+    over = a.ended
+    assert 50 < over.sum() < 250
+    assert b.restart is not None
+    for name in ("view", "masks", *CODES):
+        final = b.restart.obs[f"final obs.{name}"]
+        np.testing.assert_array_equal(final[over], b.obs[f"obs.{name}"][over], err_msg=name)
+        np.testing.assert_array_equal(
+            b.restart.obs[f"obs.{name}"][~over], b.obs[f"obs.{name}"][~over], err_msg=name
+        )
+    for name in CODES:
+        assert not b.restart.obs[f"obs.{name}"][over].any()
+        assert b.obs[f"obs.{name}"][over].any()
+    assert not b.restart.state["position"][over].any()
+    assert (b.restart.state["step_idx"] == b.restart.state["episode_start"])[over].all()
+    begun = one.port.reset(seeds)
+    assert {name: value.dtype for name, value in begun.obs.items()} == {
+        name: value.dtype for name, value in b.obs.items()
+    }
+    for name in CODES:
+        assert not begun.obs[f"obs.{name}"].any()

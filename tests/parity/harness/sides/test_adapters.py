@@ -13,6 +13,7 @@ import pytest
 
 from foundation.errors import InputError
 from parity import Pair, Port, Program, Reference, integer, real, verify
+from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 200, "resets": 200}
 
@@ -312,3 +313,33 @@ def test_what_a_gymnax_environment_says_of_its_end_is_terminated_unless_it_tells
         assert done.restart is not None
         assert done.restart.obs["final terminated"].tolist() == [False, True, False, True]
         assert not done.restart.obs["final truncated"].any()
+
+
+def test_a_state_that_is_called_like_the_steps_of_a_limit_is_refused() -> None:
+    def side(**options: Any) -> Any:
+        return Reference.gymnasium(
+            lambda: gymnasium.wrappers.TimeLimit(Tank(), 5),
+            lambda tank: {"level": tank.level, "time": tank.count + 7},
+            **options,
+        )
+
+    with refuses():
+        side().reset(np.arange(2))
+    shown = side(time="steps").reset(np.arange(2)).state
+    assert (shown["time"].tolist(), shown["steps"].tolist()) == ([7, 7], [0, 0])
+    assert side(time=None).reset(np.arange(2)).state["time"].tolist() == [7, 7]
+
+
+def test_a_step_with_options_by_name_is_given_no_key() -> None:
+    class Optional(TankPort):
+        def step(self, state: Whole, action: Any, *, loud: Any = False) -> Whole:
+            return super().step(state, {"rate": action, "boost": jnp.where(loud, 100, 0)})
+
+    side = Port.state_api(
+        Optional,
+        read=lambda state: {"level": state.level, "count": state.count},
+        write=lambda state, fields: replace(state, **fields),
+    )
+    state = {"level": np.ones((2, 2), np.float32), "count": np.zeros(2, np.int32)}
+    done = side.transition(state, {"action": np.zeros((2, 2), np.float32)}, np.array([5, 6]))
+    assert done.state["level"] == pytest.approx(np.full((2, 2), 0.9), rel=1e-6)

@@ -261,3 +261,24 @@ def test_every_copy_of_every_batch_shows_and_tells_its_own(many: int) -> None:
     lanes: Any = side.lanes(np.arange(many), {"count": counts})
     assert lanes.start.state["count"].tolist() == counts.tolist()
     assert lanes.advance({"action": action}, np.arange(many)).state["count"].tolist() == after.tolist()
+
+
+class Uneven(Tellers):
+    """What it tells has as many columns as the first copy has counted."""
+
+    def step(self, actions: Any) -> Any:
+        *out, told = super().step(actions)
+        return *out, {"heat": told["heat"], "map": np.ones((len(self.count), int(self.count[0]) + 1))}
+
+
+def test_what_every_call_tells_in_one_shape_is_told() -> None:
+    def write(env: Any, state: Any) -> None:
+        env.count[:] = state["count"]
+
+    side = Port.batched(Uneven, lambda env: {"count": env.count}, write, batch=2, restarts="never")
+    done = side.transition({"count": np.arange(5)}, {"action": np.zeros(5, int)}, np.arange(5))
+    assert done.told.keys() == {"heat"}
+    assert done.told["heat"].tolist() == [0, 2, 4, 6, 8]
+    assert done.info == {"heat", "map"}
+    alike = side.transition({"count": np.full(5, 2)}, {"action": np.zeros(5, int)}, np.arange(5))
+    assert alike.told["map"].shape == (5, 3)

@@ -92,3 +92,19 @@ def test_final_observations_of_other_parts_are_none_and_of_another_precision_are
         assert final_rows(obs, ENDED, parts) is None
         few = objects(*({name: value[row] for name, value in parts.items()} for row in range(4)))
         assert final_rows(obs, ENDED, few) is None
+
+
+def test_final_observations_of_parts_of_other_sizes_are_read() -> None:
+    """Of a space that is a tuple, whose parts come as a tuple of arrays; and rows as a list."""
+    obs = {"obs.0": np.zeros((4, 2), np.float32), "obs.1": np.zeros((4, 3), np.float32)}
+    last = (np.arange(8.0).reshape(4, 2), np.arange(12.0).reshape(4, 3))
+    made = final_rows(obs, ENDED, last)
+    assert made is not None
+    assert made["obs.0"].tolist() == last[0].tolist()
+    assert made["obs.1"].tolist() == last[1].tolist()
+    rows = [None, (last[0][1], last[1][1]), None, (last[0][3], last[1][3])]
+    made = final_rows(obs, ENDED, rows)
+    assert made is not None
+    assert made["obs.1"][ENDED].tolist() == last[1][ENDED].tolist()
+    rows[3] = None
+    assert final_rows(obs, ENDED, rows) is None

@@ -19,9 +19,13 @@ from parity.harness.sides.side import (
     Moments,
     Steps,
     action_tree,
+    join_moments,
     join_steps,
     named,
+    nests_for,
     outcome_of,
+    require_fields,
+    take_moments,
 )
 from parity.harness.spaces import describe_space, nest_of
 from parity.harness.trees import take
@@ -125,7 +129,8 @@ def test_an_outcome_in_another_form_is_one_number_and_two_flags_a_step() -> None
         made = outcome_of({"reward": given, "terminated": given, "truncated": given})
         assert made["terminated"].dtype == made["truncated"].dtype == bool
         assert made["terminated"].tolist() == made["truncated"].tolist() == flags.tolist()
-        assert made["reward"].dtype.kind in "iuf"
+        own = np.asarray(given).dtype
+        assert made["reward"].dtype == (np.int64 if own.kind == "b" else own)
         assert made["reward"].tolist() == [1, 0, 1]
 
 
@@ -273,3 +278,59 @@ def test_a_state_that_is_called_like_what_a_step_returns_is_refused(name: str) -
     named({"observed": 1, "rewards": 2})
     with refuses():
         named({"x": 0, name: 1})
+
+
+def test_an_episode_that_ends_in_both_ways_has_ended() -> None:
+    flags = {"terminated": np.array([1, 1, 0, 0], bool), "truncated": np.array([1, 0, 1, 0], bool)}
+    assert Steps({}, {}, flags, np.ones(4, bool)).ended.tolist() == [True, True, True, False]
+
+
+def moments(*numbers: int) -> Moments:
+    rows = np.array(numbers)
+    return Moments(
+        {"x": rows, "y": rows * 10.0}, {"obs.a": rows + 100, "obs.b": rows[:, None] * [1, -1]}
+    )
+
+
+def test_moments_are_joined_and_taken_in_every_part() -> None:
+    whole = join_moments([moments(1, 2), moments(5), moments(7, 8, 9)])
+    for made, expected in (
+        (whole, moments(1, 2, 5, 7, 8, 9)),
+        (take_moments(whole, [4, 0]), moments(8, 1)),
+        (take_moments(whole, slice(2, 4)), moments(5, 7)),
+    ):
+        for fields, others in ((made.state, expected.state), (made.obs, expected.obs)):
+            assert list(fields) == list(others)
+            assert all(np.array_equal(fields[name], others[name]) for name in others)
+
+
+def test_restarts_are_joined_where_every_set_has_one() -> None:
+    first, second = (
+        steps(restart=moments(1, 2, 3, 4, 5)),
+        steps(first=5, restart=moments(6, 7, 8, 9, 10)),
+    )
+    restart = join_steps([first, second]).restart
+    assert restart is not None
+    assert restart.state["y"].tolist() == [10.0 * n for n in range(1, 11)]
+    assert restart.obs["obs.a"].tolist() == list(range(101, 111))
+    for parts in ([first, steps()], [steps(), first]):
+        assert join_steps(parts).restart is None
+
+
+@pytest.mark.parametrize("missing", [["a"], ["c"], ["a", "c"]])
+def test_what_a_state_lacks_is_named(missing: list[str]) -> None:
+    state = {name: np.zeros(1) for name in "abcd" if name not in missing}
+    require_fields(("c", "a", "b"), {**state, **dict.fromkeys(missing, np.zeros(1))})
+    with refuses():
+        require_fields(("c", "a", "b"), state)
+
+
+def test_a_lone_action_is_a_copy_and_asks_no_space() -> None:
+    alone = {"action": np.array([[1, 2], [3, 4]])}
+    one = action_tree(alone, 1)
+    one[:] = 9
+    assert alone["action"].tolist() == [[1, 2], [3, 4]]
+    side = tiny.side(action_space=lambda one: ODD_KEYS)
+    assert nests_for(alone, side, None, side) == []
+    parts = {"action.0": np.zeros(1), "action.1": np.zeros(1)}
+    assert nests_for(parts, side, None) == [nest_of(ODD_KEYS, "action")]
