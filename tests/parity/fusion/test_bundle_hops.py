@@ -277,3 +277,46 @@ def test_a_lead_is_that_of_the_likeliest_above_the_next() -> None:
     rows = [[0.2, 0.5, 0.3], [0.9, 0.06, 0.04], [0.25, 0.5, 0.25], [0.4, 0.2, 0.4]]
     np.testing.assert_allclose(proof._lead(rows), [0.2, 0.84, 0.25, 0.0], atol=1e-15)
     np.testing.assert_allclose(proof._lead(np.float32(rows)), [0.2, 0.84, 0.25, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [None, "action", "probabilities"])
+def test_a_bundle_s_own_module_is_given_the_ages_of_answers_and_held_to_training(
+    wrong: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forbidden has no chance at all, however unlikely all else was made."""
+    masks = np.array([[True, True, False], [True, False, True], [True, True, True]])
+    logits = np.array([[-30.0, -31.0, 0.0], [-40.0, 9.0, -38.0], [1.0, 2.0, 0.5]], np.float32)
+    chances = np.where(masks, np.exp(logits.astype(np.float64)), 0)
+    chances /= chances.sum(axis=1, keepdims=True)
+    given = situations(3, 3, 2, SETTINGS)
+    told = WithPrior(given, Fused(chances, np.array([0, 2, 1])), np.array([4, -1, 0]))
+    batch = Batch(np.arange(6, dtype=np.float32).reshape(3, 2), masks)
+    asked: list[Any] = []
+    action = np.array([0, 2, 2 if wrong == "action" else 1])
+    made = logits + np.float32(0.01) * (np.arange(9).reshape(3, 3) == 8) * (wrong == "probabilities")
+
+    def advised(obs: torch.Tensor, allowed: torch.Tensor, prior: str) -> Any:
+        asked.append((obs.tolist(), allowed.tolist(), prior))
+        return torch.tensor(action), torch.tensor(made)
+
+    def prior_of(folder: str, *answers: torch.Tensor) -> str:
+        asked.append((folder, [one.tolist() for one in answers]))
+        return "prior"
+
+    monkeypatch.setattr(proof.torch_policy, "prior_of", prior_of)
+    monkeypatch.setattr(
+        proof.torch_policy,
+        "load",
+        lambda folder: asked.append(folder) or SimpleNamespace(advised=advised),
+    )
+    chain: Any = SimpleNamespace(board=Board(), folder="folder")
+    proof._module(chain, batch, told)
+    answers = [given.advice.tolist(), given.confidence.tolist(), [4, -1, 0]]
+    assert asked == [
+        ("folder", answers),
+        "folder",
+        (batch.obs.tolist(), masks.tolist(), "prior"),
+    ]
+    hop = "fusion is the prior, PyTorch module"
+    assert failed(chain.board) == ({(hop, wrong): 1} if wrong else {})
+    assert {(one.hop, one.compared) for one in chain.board.comparisons} == {(hop, 3)}
