@@ -372,3 +372,13 @@ def test_a_start_that_is_none_is_told_of_its_own_world_and_of_all_that_were_draw
     assert (result.check, result.world, result.compared) == ("draws", "south", 6)
     assert result.first == Mismatch(4, -1, "started at", (), -1.0, 3.0)
     assert not result.passed
+
+
+def test_without_an_episode_that_ends_no_restart_was_drawn() -> None:
+    recording = about_to_end()
+    for name in ("terminated", "truncated"):
+        recording.after[name][:] = False
+    result = check_restart_draws(walker_pair(), recording)
+    assert (result.check, result.world, result.compared) == ("restart draws", "line", 0)
+    assert result.error == "none of the cases ends an episode, so nothing restarts"
+    assert (result.passed, result.fields, result.first) == (False, {}, None)
