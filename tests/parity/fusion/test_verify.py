@@ -332,6 +332,23 @@ def test_under_every_rule_a_weight_of_zero_is_held_to_the_bare_policy(rule: str)
     assert (found.largest, found.same) == (0.0, False)
 
 
+def test_what_lies_outside_the_mask_is_counted_over_all_lots() -> None:
+    settings, found = FusionSettings("weighted"), Agreement()
+    for count, numbers in ((50, (1, 4)), (60, ()), (70, (0, 2, 9))):
+        given = situations(count, 6, count, settings)
+        bound = np.flatnonzero(~given.masks.all(axis=1))[[*numbers]]
+
+        def made(one: Situation, s: FusionSettings, rows: np.ndarray = bound) -> Fused:
+            fused = numpy_side(one, s)
+            chances = np.array(fused.probabilities)
+            for row in rows:
+                chances[row, np.flatnonzero(~one.masks[row])[-1]] = 1e-9
+            return fused._replace(probabilities=chances)
+
+        compare(made, given, settings, found)
+    assert (found.decisions, found.outside, found.actions, found.not_bare) == (180, 5, 0, 0)
+
+
 def test_a_probability_below_zero_outside_the_mask_is_outside_too() -> None:
     given = situations(500, 6, 5, FusionSettings("weighted", weight=0.3))
     row = int(np.flatnonzero(~given.masks.all(axis=1))[-1])
