@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from jax_port.data.data_loader import prepare
+from legacy_torch.features import compute_features
 from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording
 from parity.engine.verify import Mismatch
@@ -98,6 +99,15 @@ def test_a_processed_world_carries_features_of_its_own(pair: Pair) -> None:
         prepare(carrying.bars, scenario.config),
     )
     assert carrying.name == "ES odd settings, processed"
+    assert carrying.options == scenario.worlds[0].options
+    features = compute_features(scenario.worlds[0].bars.frame)
+    own_features = carrying.bars.precomputed
+    assert own_features is not None
+    assert list(own_features) == list(features)
+    known = own_features.notna()
+    assert known.equals(features.notna())
+    assert (own_features - features * 65 / 64).abs().max().max() < 6e-7
+    assert own_features.round(6).equals(own_features)  # as a file has them
     np.testing.assert_array_equal(own.bars[:, :3], plain.bars[:, :3])  # prices stay the bars'
     close = plain.features[100:, 0].astype(np.float64)
     np.testing.assert_allclose(own.features[100:, 0], close * 65 / 64, rtol=1e-6)
