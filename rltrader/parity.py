@@ -21,6 +21,9 @@ from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
 from rltrader.options.proof import CERTIFICATE, demand_options
 
+DAYS = 6
+"""Synthetic days of a case whose bars are not named."""
+
 COMMANDS = {
     "mutation": Lazy(
         "parity.mutants.run:mutation",
@@ -246,7 +249,9 @@ def verify(certificate: Path, least: str, require_key: Path | None) -> None:
 
 @parity.command()
 @bar_options("optional", "optional", f"Contract of the bars; {DEFAULT_SYMBOL} for synthetic ones.")
-@click.option("--synthetic", type=int, help="Days of synthetic bars.")
+@click.option(
+    "--synthetic", type=click.IntRange(min=1), help=f"Days of synthetic bars; {DAYS} by default."
+)
 @click.option("--stress", type=click.Choice(["rth", "all"]), help="Hostile bars of this session.")
 @click.option("--seed", default=0, show_default=True, help="Of synthetic or hostile bars.")
 @click.option("--commission", type=int, help="Cents per side, instead of the contract's.")
@@ -321,13 +326,15 @@ def _world(given: BarOptions, options: dict[str, Any]) -> Any:
     from parity.pairs.seconds import gappy_seconds
     from parity.pairs.trading import World
 
+    if sum(one is not None for one in (given.file, options["synthetic"], options["stress"])) > 1:
+        raise InputError("say once which bars: --data FILE, --synthetic DAYS or --stress SESSION")
     symbol, seed = given.contract().symbol, options["seed"]
     if given.file is not None:
         bars = given.read()
     elif options["stress"]:
         bars = stress_bars(symbol, seed=seed, session=options["stress"])
     else:
-        bars = synthetic_bars(symbol, days=options["synthetic"] or 6, seed=seed)
+        bars = synthetic_bars(symbol, days=options["synthetic"] or DAYS, seed=seed)
     contract = bars.contract.with_costs(
         slippage_ticks=options["slippage"], commission_cents=options["commission"]
     )

@@ -37,8 +37,9 @@ class Agreement:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs beyond the limit."""
-        return not (self.actions or self.outside or self.not_bare) and self.largest <= LIMIT
+        """Whether something was compared and nothing differs beyond the limit."""
+        differ = self.actions or self.outside or self.not_bare
+        return self.decisions > 0 and not differ and self.largest <= LIMIT
 
 
 def compare(fuse: Fuse, given: Situation, settings: FusionSettings, found: Agreement) -> None:
@@ -51,7 +52,9 @@ def compare(fuse: Fuse, given: Situation, settings: FusionSettings, found: Agree
     found.decisions += len(wrong)
     found.actions += int(wrong.sum())
     found.outside += int(outside.sum())
-    found.largest = float(np.maximum(found.largest, distance.max()))  # NaN, where there is one
+    found.largest = float(
+        np.maximum(found.largest, distance.max(initial=0.0))
+    )  # NaN, where there is one
     if settings.weight == 0:
         none = given._replace(fresh=np.zeros_like(given.fresh))
         bare = fuse(none, FusionSettings(rule="weighted", weight=0.0))

@@ -15,11 +15,12 @@ from typing import Any
 
 import click
 import jax
+import numpy as np
 from rich.console import Console
 
 from foundation import provenance
 from foundation.errors import InputError, run_command
-from foundation.files import json_digest, write_json
+from foundation.files import file_digest, finite, json_digest, write_json
 from foundation.json_reading import Artifact
 from foundation.loaded_code import loaded_digests
 from foundation.progress import progress_bar
@@ -51,8 +52,8 @@ def judge_seeds(
 
     Returns:
         "runs", "alarms" (lines that are not the same), "at_most" (upper end of a one-sided 95% interval
-        of the chance of an alarm), "closest" (largest share of a limit that an error took),
-        "transitions", "numbers", "seconds", and versions and device.
+        of the chance of an alarm), "closest" (largest share of a limit that an error took, None where
+        one was no finite number), "transitions", "numbers", "seconds", and versions and device.
 
     Raises:
         InputError: the folder holds runs of other code or other settings, a process died, or a seed
@@ -76,10 +77,11 @@ def judge_seeds(
         ledger = Ledger(out / LINES, LINE, _asked(request))
         lines = judge_by_seed(ledger, seeds, judge, told)
     alarms = [line for line in lines if line["verdict"] != SAME]
+    shares = [line["closest"] for line in lines]
     result = {
         "format": 1,
         **counted(lines, alarms),
-        "closest": max((line["closest"] for line in lines), default=0.0),
+        "closest": None if None in shares else max(shares, default=0.0),
         **{what: sum(line[what] for line in lines) for what in ("transitions", "numbers")},
         "made": {
             "when": provenance.now(),
@@ -101,7 +103,7 @@ def line_of(report: Report, request: Request) -> dict[str, Any]:
         "failed": [f"{one.check}, {one.world}" for one in report.checks if not one.passed],
         "transitions": summary["replayed_transitions"] + summary["generated_transitions"],
         "numbers": summary["numbers_compared"],
-        "closest": max(shares, default=0.0),
+        "closest": finite(float(np.max(shares, initial=0.0))),
         "seconds": round(report.seconds, 1),
         "again": command_of(request),
     }
@@ -109,9 +111,10 @@ def line_of(report: Report, request: Request) -> dict[str, Any]:
 
 def _asked(request: Request) -> dict[str, Any]:
     """Return what a line is about: the code, the versions, and how much a run compares."""
-    names = ("episodes", "cases", "days", "symbols", "configurations", "learner")
+    names = ("episodes", "cases", "days", "symbols", "configurations", "learner", "symbol", "reader")
     return {
         **{name: getattr(request, name) for name in names},
+        "data": request.data and file_digest(request.data),
         "code": json_digest(loaded_digests(MODULES)),
         "versions": versions(),
     }

@@ -47,12 +47,17 @@ def _key(seed: int, check: int) -> jax.Array:
 def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> CheckResult:
     """Check that restarts reach every start of every world, each as often as the others.
 
+    Where no case ends an episode nothing restarts; that is an error.
+
     Args:
         pair: the pair; only its port is driven.
         recording: injected cases, some of which end an episode.
         seed: of the draws.
     """
     ends = recording.after["terminated"][:, 0] | recording.after["truncated"][:, 0]
+    if not ends.any():
+        error = "none of the cases ends an episode, so nothing restarts"
+        return CheckResult("restart draws", " and ".join(pair.worlds), 0, error=error)
     lanes = np.resize(np.flatnonzero(ends), PER_START * _count(pair))
     names = sorted(set(pair.rules) & set(recording.before) - {"obs", "masks"})
     fields = {name: jnp.asarray(recording.before[name][lanes]) for name in names}

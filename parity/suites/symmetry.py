@@ -85,7 +85,7 @@ def check_blindness(
     Args:
         world: the bars, already cut to the session.
         config: the configuration.
-        cases: generated cases of this world.
+        cases: generated cases of this world; the bars of the first six are cut after.
         seed: of the other futures.
     """
     cases = [replace(case, world=0, state={**case.state, "market": 0}) for case in cases]
@@ -93,8 +93,8 @@ def check_blindness(
     window = config.window_size * len(FEATURES)
     steps = np.array([case.state["step_idx"] for case in cases])
     results = [CheckResult(f"no look-ahead, {side}", world.name, 0) for side in SIDES]
-    for number in range(CUTS):
-        cut = int(steps[number]) - number % 2  # at the case's own bar, and just before it
+    for number, step in enumerate(steps[:CUTS]):
+        cut = int(step) - number % 2  # at the case's own bar, and just before it
         later = World(world.name, other_future(world.bars, cut, seed), world.options)
         again = _both(later, config, cases)
         for result, then, now in zip(results, truth, again, strict=True):

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,13 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from foundation.errors import InputError
+from markets import Bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.stress import stress_bars
 from parity.engine.certificate import CertificateError, read
 from parity.engine.report import SAME, UNSEEN
 from parity.learner.suite import REQUIRED as LEARNER
+from parity.pairs.trading import World
 from parity.suites.scenarios import Request
 from parity.suites.trading import run
 from rltrader.export_parity import MARK, ChainRequest, main, prove_export, require_own
@@ -118,12 +124,54 @@ def test_a_certificate_of_other_code_is_refused_in_one_sentence(made: Path, tmp_
         ["case", "--state", "{", "--action", "0"],
         ["case", "--state", "{}", "--action", "0"],
         ["case", "--config", '{"windowsize": 3}', "--state", "{}", "--action", "0"],
+        ["case", "--synthetic", "3", "--stress", "rth", "--state", "{}", "--action", "0"],
+        ["case", "--synthetic", "3", "--data", "x.csv", "--state", "{}", "--action", "0"],
+        ["case", "--stress", "all", "--data", "x.csv", "--state", "{}", "--action", "0"],
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str]) -> None:
     result = CliRunner().invoke(parity, arguments)
     kind = CertificateError if arguments[0] == "verify" else InputError
     check_error(result.exception, kind=kind)
+
+
+@pytest.mark.parametrize("days", ["0", "-1"])
+def test_a_case_on_no_days_is_refused(days: str) -> None:
+    result = CliRunner().invoke(parity, ["case", "--synthetic", days, "--state", "{}", "--action", "0"])
+    assert result.exit_code == 2
+    assert f"'--synthetic': {days} is not in the range x>=1" in result.output
+
+
+class _MadeError(Exception):
+    """A world that a case was about to be put in."""
+
+
+@pytest.mark.parametrize(
+    ("words", "bars"),
+    [
+        ([], lambda: synthetic_bars("ES", days=6, seed=0)),
+        (["--synthetic", "1", "--seed", "4"], lambda: synthetic_bars("ES", days=1, seed=4)),
+        (["--synthetic", "2", "--symbol", "NQ"], lambda: synthetic_bars("NQ", days=2, seed=0)),
+        (["--stress", "all", "--seed", "3"], lambda: stress_bars("ES", seed=3, session="all")),
+    ],
+)
+def test_a_case_is_put_in_the_bars_that_are_named(
+    words: list[str], bars: Callable[[], Bars], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(worlds: list[World], config: object) -> None:
+        raise _MadeError(*worlds)
+
+    monkeypatch.setattr("parity.pairs.trading.trading_pair", stop)
+    free = {"commission_cents": 0, "slippage_ticks": 0}
+    for more, costs in (([], {}), (["--commission", "0", "--slippage", "0"], free)):
+        given = ["case", *words, *more, "--state", "{}", "--action", "0"]
+        found = CliRunner().invoke(parity, given).exception
+        assert isinstance(found, _MadeError)
+        (world,) = found.args
+        made = bars()
+        wanted = replace(made, contract=replace(made.contract, **costs))
+        assert (world.bars.digest, world.bars.contract) == (wanted.digest, wanted.contract)
+        assert world.seconds is None
 
 
 @pytest.mark.parametrize("option", ["--workers", "--cases", "--episodes"])

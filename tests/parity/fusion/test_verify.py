@@ -249,3 +249,138 @@ def test_a_checker_that_fails_says_so(tmp_path: Path) -> None:
     settings = FusionSettings()
     with refuses(r"(?<=failed: ).*"):
         csharp_side(tmp_path / "none.exe", tmp_path)(situations(3, 3, 0, settings), settings)
+
+
+def free_rows(given: Situation, allowed: int) -> np.ndarray:
+    """Return the decisions with so many allowed actions at least."""
+    return np.flatnonzero(given.masks.sum(axis=1) >= allowed)
+
+
+def test_several_lots_of_decisions_are_one_agreement_that_names_the_first_difference() -> None:
+    """The first row of the first lot; counts are of all lots, and the largest distance of any."""
+    found = Agreement()
+    lots = [(40, 3, 0.3, 0, ()), (30, 6, 0.5, 1e-3, (4, 9)), (50, 3, 0.7, 2e-3, (7, 8, 20))]
+    lots += [(20, 6, 0.9, 5e-4, (3,))]
+    first = ""
+    for count, actions, weight, apart, numbers in lots:
+        settings = FusionSettings("weighted", weight=weight)
+        given = situations(count, actions, count, settings)
+        right = numpy_side(given, settings)
+        rows = free_rows(given, 2)[[*numbers]]
+
+        def made(one: Situation, s: FusionSettings, far: float = apart, rows: object = rows) -> Fused:
+            fused = numpy_side(one, s)
+            other, chances = np.array(fused.action), np.array(fused.probabilities)
+            for row in rows:  # type: ignore[attr-defined]
+                other[row] = next(n for n in np.flatnonzero(one.masks[row]) if n != other[row])
+                chances[row, 0] += far
+            return Fused(chances, other)
+
+        compare(made, given, settings, found)
+        if len(rows) and not first:
+            other = next(n for n in np.flatnonzero(given.masks[rows[0]]) if n != right.action[rows[0]])
+            first = (
+                f"rule weighted, weight {weight:g}: decision {rows[0]} takes {other}, not "
+                f"{right.action[rows[0]]}; probabilities lie 0.001 apart"
+            )
+    assert (found.decisions, found.actions, found.outside, found.not_bare) == (140, 6, 0, 0)
+    assert found.largest == pytest.approx(2e-3)
+    assert found.first == first
+    assert not found.same
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_probability_that_is_no_number_in_any_lot_is_the_largest_difference(place: int) -> None:
+    settings = FusionSettings("weighted")
+    found = Agreement()
+    for number in range(3):
+        given = situations(20 + number, 3, number, settings)
+
+        def made(one: Situation, s: FusionSettings, wrong: bool = number == place) -> Fused:
+            fused = numpy_side(one, s)
+            chances = np.array(fused.probabilities)
+            chances[-1, 0] = np.nan if wrong else chances[-1, 0] + 1e-9
+            return fused._replace(probabilities=chances)
+
+        compare(made, given, settings, found)
+    assert np.isnan(found.largest)
+    assert (found.same, found.actions, found.outside, found.decisions) == (False, 0, 0, 63)
+    assert f"decision {19 + place} takes" in found.first
+    assert found.first.endswith("probabilities lie nan apart")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_under_every_rule_a_weight_of_zero_is_held_to_the_bare_policy(rule: str) -> None:
+    """By its actions as well; with or without advice the bare policy is the same."""
+    settings = FusionSettings(rule, weight=0.0)
+    found = Agreement()
+    for count, wrong in ((30, (2, 5)), (40, (1, 6, 8))):
+        given = situations(count, 6, count, settings)
+        rows = free_rows(given, 3)[[*wrong]]
+
+        def made(one: Situation, s: FusionSettings, rows: np.ndarray = rows) -> Fused:
+            fused = numpy_side(one, s)
+            if s.rule == "weighted" and not one.fresh.any():
+                return fused  # what it is held to
+            action = np.array(fused.action)
+            for row in rows:
+                action[row] = next(n for n in np.flatnonzero(one.masks[row]) if n != action[row])
+            return fused._replace(action=action)
+
+        compare(made, given, settings, found)
+    assert (found.decisions, found.actions, found.not_bare, found.outside) == (70, 5, 5, 0)
+    assert (found.largest, found.same) == (0.0, False)
+
+
+def test_what_lies_outside_the_mask_is_counted_over_all_lots() -> None:
+    settings, found = FusionSettings("weighted"), Agreement()
+    for count, numbers in ((50, (1, 4)), (60, ()), (70, (0, 2, 9))):
+        given = situations(count, 6, count, settings)
+        bound = np.flatnonzero(~given.masks.all(axis=1))[[*numbers]]
+
+        def made(one: Situation, s: FusionSettings, rows: np.ndarray = bound) -> Fused:
+            fused = numpy_side(one, s)
+            chances = np.array(fused.probabilities)
+            for row in rows:
+                chances[row, np.flatnonzero(~one.masks[row])[-1]] = 1e-9
+            return fused._replace(probabilities=chances)
+
+        compare(made, given, settings, found)
+    assert (found.decisions, found.outside, found.actions, found.not_bare) == (180, 5, 0, 0)
+
+
+def test_a_probability_below_zero_outside_the_mask_is_outside_too() -> None:
+    given = situations(500, 6, 5, FusionSettings("weighted", weight=0.3))
+    row = int(np.flatnonzero(~given.masks.all(axis=1))[-1])
+    place = int(np.flatnonzero(~given.masks[row])[-1])
+
+    def change(fused: Fused, _: Situation) -> Fused:
+        chances = np.array(fused.probabilities)
+        chances[row, place] = -1e-9
+        return fused._replace(probabilities=chances)
+
+    found = agreement(change)
+    assert (found.outside, found.actions, found.same) == (1, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        (Agreement(), False),
+        (Agreement(1), True),
+        (Agreement(5, largest=LIMIT), True),
+        (Agreement(5, largest=float(np.nextafter(LIMIT, 1))), False),
+        (Agreement(5, largest=np.nan), False),
+        (Agreement(5, actions=1), False),
+        (Agreement(5, outside=1), False),
+        (Agreement(5, not_bare=1), False),
+        (Agreement(5, first="one"), True),
+    ],
+)
+def test_nothing_may_differ_beyond_the_limit(found: Agreement, same: bool) -> None:
+    assert found.same == same
+
+
+def test_of_no_decisions_nothing_is_said() -> None:
+    found = verify({"NumPy": numpy_side}, 0)["NumPy"]
+    assert (found, found.same) == (Agreement(), False)

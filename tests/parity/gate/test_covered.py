@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import jax
 import pytest
 
-from jax_port.data.data_loader import prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.envs.form import default_form
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, get_contract
+from markets.synthetic.bars import synthetic_bars
 from parity.gate.covered import Missing, covered_by, missing
 from parity.learner.structures import aspects_of, merged
 from parity.learner.suite import cases_of_forms
@@ -190,3 +193,104 @@ def test_a_run_covers_what_its_worlds_and_its_seeds_had() -> None:
     }
     assert covered_by(worlds, [0, 1], learner=False)["learner"] == {}
     assert covered_by(worlds, [], learner=True)["learner"] == {}
+
+
+def world(symbol: str, number: int, config: EnvConfig = CONFIG) -> dict[str, Any]:
+    return {"contract": symbol, "key": f"key {number}", "config": config.to_dict()}
+
+
+def of_worlds(*worlds: dict[str, Any]) -> dict[str, Any]:
+    """Return as much of a certificate as says what was covered, of all learners' aspects."""
+    covered = covered_by(worlds, [], learner=False)
+    form = {name: [value] for name, value in aspects_of(SETTINGS).items()}
+    here = {"platform": jax.default_backend()}
+    return {"covered": {**covered, "learner": {default_form(): form}}, "made": here}
+
+
+@pytest.fixture(scope="module")
+def markets() -> list[PreparedMarket]:
+    """Return three markets of unequal contracts, in no order of their names."""
+    symbols = ("RTY", "ES", "MNQ")
+    return [prepare(synthetic_bars(one, days=2, seed=n), CONFIG) for n, one in enumerate(symbols)]
+
+
+NEW: dict[str, Any] = {
+    "window_size": 7,
+    "sl_atr_mult": 0.9,
+    "flat_by_minute": 1000,
+    "contracts": 3,
+    "hold_penalty": -0.02,
+    "violation_penalty": -7.5,
+}
+"""Settings that were not covered, in the order of a configuration's fields."""
+
+
+@pytest.mark.parametrize(
+    ("count", "symbols", "words"),
+    [
+        (0, ("ES",), "contract MNQ, contract RTY"),
+        (0, (), "contract ES, contract MNQ, contract RTY"),
+        (1, ("ES", "MNQ", "RTY"), "window_size"),
+        (4, ("ES", "MNQ", "RTY"), "window_size, sl_atr_mult, flat_by_minute, contracts"),
+        (5, ("ES", "MNQ", "RTY"), "window_size, sl_atr_mult, flat_by_minute, contracts and 1 more"),
+        (6, ("ES", "MNQ", "RTY"), "window_size, sl_atr_mult, flat_by_minute, contracts and 2 more"),
+        (1, (), "contract ES, contract MNQ, contract RTY, window_size"),
+        (6, ("ES",), "contract MNQ, contract RTY, window_size, sl_atr_mult and 4 more"),
+        (0, ("ES", "MNQ", "RTY", "NQ"), "these bars under these settings"),
+    ],
+)
+def test_four_of_what_is_new_are_named_and_the_rest_is_counted(
+    markets: list[PreparedMarket], count: int, symbols: tuple[str, ...], words: str
+) -> None:
+    changes = dict(list(NEW.items())[:count])
+    certificate = of_worlds(*(world(one, n) for n, one in enumerate(("GC", *symbols))))
+    found = missing(certificate, markets, CONFIG.override(**changes), SETTINGS)
+    assert found == Missing((0, 1, 2), (), (words,), "")
+
+
+@pytest.mark.parametrize(
+    ("known", "words"), [(0, "contract ES, contract MNQ"), (2, "contract ES, contract RTY")]
+)
+def test_a_contract_is_new_only_where_its_own_market_was_not_compared(
+    markets: list[PreparedMarket], known: int, words: str
+) -> None:
+    own = {**world("GC", 1), "key": market_key(markets[known].digest, markets[known].contract)}
+    found = missing(of_worlds(own), markets, CONFIG, SETTINGS, "prior")
+    left = tuple(number for number in range(3) if number != known)
+    assert found == Missing(left, (), (words, "advice as prior"), "prior")
+
+
+def test_a_setting_is_covered_at_the_very_values_that_were_seen() -> None:
+    """The last of several is; one between them, or beyond, is not."""
+    seen = (9, 2, 30, 4)
+    certificate = of_worlds(
+        *(world("ES", n, CONFIG.override(contracts=one)) for n, one in enumerate(seen))
+    )
+    contracts = certificate["covered"]["configuration"]["contracts"]
+    assert contracts == {"values": [2, 30, 4, 9], "least": 2, "largest": 30}
+    assert certificate["covered"]["markets"] == ["key 0", "key 1", "key 2", "key 3"]
+    assert certificate["covered"]["symbols"] == ["ES"]
+    assert certificate["covered"]["precision"] == ["float32"]
+    bars = synthetic_bars("ES", days=2, seed=5)
+    for value in (*seen, 1, 3, 31):
+        config = CONFIG.override(contracts=value)
+        found = missing(certificate, [prepare(bars, config)], config, SETTINGS)
+        words = "these bars under these settings" if value in seen else "contracts"
+        assert found == Missing((0,), (), (words,))
+
+
+def test_two_reasons_and_more_are_each_told_in_turn(markets: list[PreparedMarket]) -> None:
+    elsewhere = {**of_worlds(world("ES", 0)), "made": {"platform": "tpu"}}
+    found = missing(elsewhere, markets[1:2], CONFIG, SETTINGS, "columns")
+    aspects = tuple(f"{n}: {v}" for n, v in aspects_of(SETTINGS).items() if n != "precision")
+    assert found == Missing(
+        (0,),
+        aspects,
+        (
+            f"made on tpu, trained on {jax.default_backend()}",
+            "these bars under these settings",
+            f"learner: {', '.join(aspects)}",
+            "advice as columns",
+        ),
+        "columns",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,15 +13,16 @@ from jax_port.data import data_loader
 from jax_port.envs.form import form_of
 from jax_port.ppo import minibatches
 from jax_port.ppo.optimizer import layer_lr
-from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.compare import Comparison
-from parity.engine.verify import CheckResult
+from parity.engine.verify import CheckResult, Mismatch
 from parity.gate import data_at_hand
 from parity.gate.covered import Missing
 from parity.gate.data_at_hand import CASES, EPISODES, check_markets, check_structure, prove_missing
 from parity.learner import port
+from parity.learner.cases import LearnerCase
 from parity.learner.structures import aspects_of
 from tests.sentences import refuses
 
@@ -109,6 +111,7 @@ def _of(patch: pytest.MonkeyPatch, **parts: list[CheckResult]) -> list[Any]:
     asked: list[Any] = []
 
     def markets(bars: Any, config: Any, seed: int, on_progress: Any) -> list[CheckResult]:
+        on_progress("markets")
         asked.append(("markets", [one.contract.symbol for one in bars], config, seed))
         return list(parts["markets"])
 
@@ -238,3 +241,114 @@ def test_a_small_learner_has_the_structure_of_the_one_that_is_trained(
         for name, value in aspects_of(settings).items():
             seen.setdefault(name, set()).add(value)
     assert {name for name, values in seen.items() if len(values) < 2} == {"precision"}
+
+
+def test_of_several_checks_that_fail_the_first_is_told_with_what_it_saw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the learner after those of markets; by its error, its place, or how many numbers differ."""
+    good = result("data")
+    ended = replace(result("replay", 5), world="ES, bars", error="it ended")
+    counted = replace(result("generated", 7, "numbers"), world="RTY, bars")
+    counted.fields["reward"] = Comparison(compared=9, mismatches=3)
+    placed = replace(result("restart", 4), world="NQ, bars")
+    placed.first = Mismatch(2, 3, "sl_price", (), 1000.0, 1001.5)
+    for bad in ((ended, counted, placed), (counted, placed, ended), (placed, ended, counted)):
+        _of(monkeypatch, **{**GOOD, "markets": [good, *bad], "advice": [ended]})
+        with refuses():
+            _prove(ALL)
+    _of(monkeypatch, **{**GOOD, "learner": [good, counted], "advice": [placed]})
+    with refuses():
+        _prove(ALL)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        (ALL, ["markets", "the learner", "the learner with advice as prior"]),
+        (Missing((1,), (), ("x",)), ["markets"]),
+        (Missing((), ("activation: tanh",), ("x",)), ["the learner"]),
+        (Missing((), (), ("x",), "columns"), ["the learner with advice as columns"]),
+    ],
+)
+def test_each_part_is_told_before_it_is_compared_and_the_time_is_that_of_all(
+    lacking: Missing, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _of(monkeypatch, **GOOD)
+    said: list[tuple[str, int]] = []
+    clock = iter((10.0, 12.34))
+    monkeypatch.setattr(data_at_hand, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    bars = [synthetic_bars("ES", days=2, seed=0), synthetic_bars("RTY", days=2, seed=1)]
+    found = prove_missing(lacking, bars, ODD, SETTINGS, lambda what: said.append((what, len(asked))))
+    assert said == [(what, number) for number, what in enumerate(told)]
+    assert len(asked) == len(told)
+    assert (found["seconds"], found["because"]) == (2.3, list(lacking.reasons))
+
+
+def test_each_market_is_told_by_its_contract_and_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def record(scenario: Any, pair: Any, number: int, seed: int) -> int:
+        seen.append((scenario.worlds[number].name, scenario.worlds[number].bars, said[-1]))
+        return number
+
+    judged = SimpleNamespace(checks=[])
+    monkeypatch.setattr("parity.suites.worlds.record_world", record)
+    monkeypatch.setattr("parity.suites.worlds.judge_world", lambda *given: judged)
+    monkeypatch.setattr("parity.suites.worlds.check_properties", lambda *given: [])
+    said: list[str] = []
+    bars = [synthetic_bars(symbol, days=2, seed=n) for n, symbol in enumerate(("ES", "RTY", "NQ"))]
+    assert check_markets(bars, ODD, 5, said.append) == []
+    names = [f"{one.contract.symbol}, {one.source}" for one in bars]
+    assert names[1] == "RTY, synthetic RTY, seed 1"
+    assert said == names
+    assert seen == list(zip(names, bars, names, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("pi", "vf", "updates"),
+    [
+        ((1000,), (24,), 2),
+        ((1000,), (25,), 1),
+        ((8,), (1000, 16), 2),
+        ((8,), (1000, 17), 1),
+        ((8, 1016), (1,), 1),
+    ],
+)
+def test_a_wide_learner_is_compared_for_one_update_at_the_gate_s_own_sizes(
+    pi: tuple[int, ...], vf: tuple[int, ...], updates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        "parity.learner.suite.check_case", lambda *given: asked.append(given) or ["its checks"]
+    )
+    settings = TrainSettings(
+        n_envs=16,
+        n_steps=32,
+        batch_size=500,
+        total_timesteps=5120,
+        n_epochs=7,
+        learning_rate=3e-5,
+        gamma=0.9,
+        ent_coef=0.3,
+        clip_range=0.4,
+        seed=11,
+        clip_range_vf=0.25,
+        target_kl=0.02,
+        network=NetworkSpec(pi, vf, "tanh"),
+    )
+    small = TrainSettings(
+        n_envs=4,
+        n_steps=24,
+        batch_size=50,
+        total_timesteps=1000,
+        n_epochs=2,
+        learning_rate=1e-3,
+        clip_range_vf=0.1,
+        target_kl=0.05,
+        network=NetworkSpec(pi, vf, "tanh"),
+    )
+    for advice, name in (("", "structure at hand"), ("columns", "advice as columns at hand")):
+        checks: list[Any] = list(check_structure(settings, advice))
+        assert checks == ["its checks"]
+        assert asked.pop() == (form_of(advice), LearnerCase(name, small, updates, advice=advice))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from scipy import stats
 
+from foundation.errors import InputError
 from foundation.json_reading import read_json
 from parity.engine.compare import Comparison
-from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report
+from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report, versions
 from parity.engine.verify import CheckResult
 from parity.gate import seeds
 from parity.gate.seeds import LINE, LINES, NUMBERS, judge_seeds, line_of
@@ -95,3 +100,203 @@ def test_a_damaged_line_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / LINES).write_text("{\n{}\n")
     with refuses():
         judge_seeds(SMALL, range(1), tmp_path)
+
+
+def seen(seed: int, compared: int = 10, **bad: Any) -> Report:
+    """Return a report of one seed, whose every number is another than that of the next."""
+    error = bad.get("error", 1e-6 * seed)
+    far = {"weights": Comparison(error=error, limit=1e-4, compared=3, mismatches=int(error > 1e-4))}
+    notes = {"episodes": 2, "reward_deviation_max": 0.0}
+    fields = {"balance": Comparison(compared=compared * seed)}
+    checks = [
+        CheckResult("replay", "ES", 100 + seed, fields, notes=notes),
+        CheckResult("generated", "ES", 1000 + 7 * seed, {"balance": Comparison(compared=5)}),
+        CheckResult("learner", "quiet", 1, measures=far),
+    ]
+    checks += [CheckResult("data", world, 1, error="planted") for world in bad.get("failed", ())]
+    required = frozenset(bad.get("missing", ()))
+    return Report("", seed, "", [], checks, required, seconds=seed + 0.26)
+
+
+def code(patch: pytest.MonkeyPatch, digest: str) -> None:
+    """Let all that is loaded be of this digest, which is quick to tell."""
+    patch.setattr(seeds, "loaded_digests", lambda modules: dict.fromkeys(modules, digest))
+
+
+class _Gate:
+    """A gate that comes to what it is told; keeps what it was asked."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, **reports: Report) -> None:
+        self.asked: list[Request] = []
+        self.folders: set[str] = set()
+        self.reports = reports
+        patch.setattr(seeds, "run", self.run)
+        code(patch, "1")
+
+    def run(self, request: Request, compiled: str) -> Report:
+        self.asked.append(request)
+        self.folders.add(compiled)
+        assert Path(compiled).is_dir()
+        return self.reports.get(f"of_{request.seed}", seen(request.seed))
+
+
+def upper(alarms: int, runs: int) -> float:
+    """Return the upper end of a one-sided 95% interval of a chance, from the beta distribution."""
+    return float(stats.beta.ppf(0.95, alarms + 1, runs - alarms)) if alarms < runs else 1.0
+
+
+def test_all_seeds_are_summed_and_every_kind_of_alarm_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first and the last of them too; what a run of some of them left is gone on with."""
+    few = seen(5, missing=("a trade", "a floor"))
+    gate = _Gate(monkeypatch, of_5=few, of_8=seen(8, failed=("ES", "NQ")))
+    out, told = tmp_path / "new" / "folder", list[tuple[str, int]]()
+    asked = replace(SMALL, seed=99, symbols=("ES", "NQ"))
+    first = judge_seeds(asked, range(5, 7), out)
+    assert (first["runs"], len(first["alarms"]), first["closest"]) == (2, 1, pytest.approx(0.06))
+    result = judge_seeds(asked, range(5, 9), out, lambda last, count: told.append((last, count)))
+    assert gate.asked == [replace(asked, seed=seed) for seed in (5, 6, 7, 8)]
+    assert len(gate.folders) == 2  # what one run compiled, another need not
+    assert told == [(f"seed 7: {SAME}", 3), (f"seed 8: {DIFFERENT}", 4)]
+    again = "rltrader parity run --episodes 4 --cases 200 --days 2 --symbols ES,NQ --seed"
+    run = result["alarms"][0]["run"]
+    lines = [
+        {
+            "run": run,
+            "seed": seed,
+            "verdict": verdict,
+            "missing": missing,
+            "failed": failed,
+            "transitions": 1100 + 8 * seed,
+            "numbers": 10 * seed + 5 + 3,
+            "closest": pytest.approx(seed / 100),
+            "seconds": seed + 0.3,
+            "again": f"{again} {seed}",
+        }
+        for seed, verdict, missing, failed in (
+            (5, UNSEEN, ["a floor", "a trade"], []),
+            (8, DIFFERENT, [], ["data, ES", "data, NQ"]),
+        )
+    ]
+    made = result.pop("made")
+    assert made["versions"] == versions()
+    assert made["device"]
+    assert result == {
+        "format": 1,
+        "runs": 4,
+        "alarms": lines,
+        "at_most": pytest.approx(upper(2, 4)),
+        "closest": pytest.approx(0.08),
+        "transitions": 4 * 1100 + 8 * (5 + 6 + 7 + 8),
+        "numbers": 10 * (5 + 6 + 7 + 8) + 4 * 8,
+        "seconds": pytest.approx(27.2),
+    }
+    assert read_json(out / NUMBERS, dict, LINE) == {**result, "made": made}
+    assert len((out / LINES).read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_an_error_that_is_no_number_is_the_closest_of_all_and_a_count_goes_on(
+    error: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _Gate(monkeypatch, of_2=seen(2, error=error, failed=("ES",)))
+    for last in (2, 3, 4):
+        result = judge_seeds(SMALL, range(1, last), tmp_path)
+        assert result["closest"] == (None if last > 2 else pytest.approx(0.01))
+        assert [line["seed"] for line in result["alarms"]] == [2][: last - 2]
+    near = {"weights": Comparison(error=error, limit=1.0), "more": Comparison(error=1.0, limit=2.0)}
+    for order in (near, dict(reversed(near.items()))):
+        check = CheckResult("learner", "quiet", 1, measures=order)
+        assert line_of(report_of(check), Request())["closest"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"episodes": 5},
+        {"cases": 201},
+        {"days": 3},
+        {"symbols": ("NQ",)},
+        {"symbols": ("ES", "NQ")},
+        {"configurations": True},
+        {"learner": True},
+        {"symbol": "NQ"},
+        {"reader": {"snap": True}},
+        {"data": "one.csv"},
+        {"data": "other.csv"},
+    ],
+    ids=str,
+)
+def test_a_count_of_anything_else_is_another(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers and the request's own seed decide nothing; a file counts by what it holds."""
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.csv").write_text(name)
+    if "data" in changes:
+        changes = {"data": tmp_path / changes["data"]}
+    monkeypatch.setattr(
+        seeds, "loaded_digests", lambda modules: {"code": "1", **dict.fromkeys(modules)}
+    )
+    plain = seeds._digest(SMALL)
+    assert seeds._digest(replace(SMALL, workers=5, seed=3)) == plain
+    other = seeds._digest(replace(SMALL, **changes))
+    assert other != plain
+    if "data" in changes:
+        (tmp_path / "one.csv").write_text("other")
+        same = replace(SMALL, data=tmp_path / "one.csv")
+        assert (seeds._digest(same) == other) == (changes["data"].name == "other.csv")
+    monkeypatch.setattr(
+        seeds, "loaded_digests", lambda modules: {"code": "2", **dict.fromkeys(modules)}
+    )
+    assert seeds._digest(SMALL) != plain
+
+
+def test_what_a_seed_draws_and_can_t_be_carried_out_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(request: Request, compiled: str) -> Report:
+        if request.seed == 7:
+            raise InputError("no episode can start")
+        return seen(request.seed)
+
+    monkeypatch.setattr(seeds, "run", run)
+    code(monkeypatch, "1")
+    with refuses():
+        judge_seeds(SMALL, range(5, 9), tmp_path)
+    assert [json.loads(line)["seed"] for line in (tmp_path / LINES).read_text().splitlines()] == [5, 6]
+
+
+@pytest.mark.parametrize("alarms", [{}, {12: 4}, {11: 1, 14: 5}])
+def test_the_command_counts_the_seeds_asked_for_and_names_every_alarm(
+    alarms: dict[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds = {seed: [f"world {n}" for n in range(count)] for seed, count in alarms.items()}
+    found = {f"of_{seed}": seen(seed, failed=some) for seed, some in worlds.items()}
+    gate = _Gate(monkeypatch, **found)
+    out = tmp_path / "count"
+    words = ["--seed", "11", "--runs", "4", "--workers", "3", "--out", str(out)]
+    done = CliRunner().invoke(seeds.main, words, env={"COLUMNS": "2000"})
+    assert done.exit_code == (1 if alarms else 0), done.output
+    assert gate.asked == [Request(seed=seed, workers=3) for seed in (11, 12, 13, 14)]
+    said = " ".join(done.output.split())
+    for seed, failed in worlds.items():
+        what = "; ".join(f"data, {name}" for name in failed[:3])
+        again = f"again: rltrader parity run --seed {seed}"
+        assert f"seed {seed}: {DIFFERENT} ({what}); {again}" in said
+    assert said.count("again: ") == len(alarms)
+    share = f"at most {upper(len(alarms), 4):.1%} of runs alarm, with 95% confidence"
+    assert f"{len(alarms)} alarms in 4 runs: {share}; {out / NUMBERS}" in said
+    assert len(read_json(out / NUMBERS, dict, LINE)["alarms"]) == len(alarms)
+
+
+def test_an_alarm_of_too_little_seen_names_what_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branches = ["a floor", "a stop", "a target", "a trade"]
+    _Gate(monkeypatch, of_3=seen(3, missing=branches))
+    words = ["--seed", "3", "--runs", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(seeds.main, words, env={"COLUMNS": "2000"})
+    assert done.exit_code == 1
+    assert f"seed 3: {UNSEEN} (a floor; a stop; a target); again" in " ".join(done.output.split())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare
-from markets import EnvConfig, InputError, get_contract
+from markets import Bars, EnvConfig, InputError, get_contract
 from markets.config import AccountRules, RewardConfig
 from markets.limits import check_int32
+from markets.synthetic.stress import stress_bars
+from parity.pairs.trading import World
+from parity.suites import configurations
 from parity.suites.configurations import (
     CONTRACTS,
     COSTS,
@@ -155,3 +159,96 @@ def test_configurations_are_of_several_contracts_and_hold_what_their_kinds_say()
             for name, kind in one.kinds.items():
                 if name != "phase" and kind != LIMIT:
                     assert is_of_kind(name, kind, one.value(name)), (one.name, name, kind)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "values"),
+    [
+        (3, 5, 1, [3, 4, 5]),
+        (-2, 0, 1, [-2, -1, 0]),
+        (-3, -1, 0.5, [-1.5, -1.0, -0.5]),
+        (104, 106, 0.01, [1.04, 1.05, 1.06]),
+        (8, 8, 0.1, [0.8]),
+    ],
+)
+def test_a_range_is_drawn_with_both_of_its_ends(
+    low: int, high: int, unit: float, values: list[float]
+) -> None:
+    draw, rng = configurations._between(low, high, unit), np.random.default_rng(2)
+    drawn = [draw(rng) for _ in range(80)]
+    assert sorted(set(drawn)) == values
+    assert {type(value) for value in drawn} == {int if unit == 1 else float}
+
+
+def made(number: int, kinds: dict[str, str], **changes: Any) -> Configuration:
+    """Return a configuration by hand, of a contract with costs of its own."""
+    contract = get_contract("RTY").with_costs(slippage_ticks=number, commission_cents=70 + number)
+    bars: Any = SimpleNamespace(contract=contract)
+    return Configuration(f"made {number}", EnvConfig.phase2(**changes), World("", bars, ""), kinds)
+
+
+def test_a_report_holds_every_configuration_with_every_field_that_was_drawn() -> None:
+    drawn = [
+        made(1, {"contracts": "1", "session": "rth"}, contracts=1),
+        made(2, {"contracts": "several", "slippage_ticks": "beyond"}, contracts=7, session="all"),
+        made(3, {"contracts": "several", "hold_penalty": "0"}, contracts=12, hold_penalty=0.0),
+        made(4, {"initial_balance_dollars": "large"}, initial_balance_dollars=1234567.89, contracts=1),
+    ]
+    result = report_configurations(drawn)
+    assert (result.check, result.world) == ("configurations", "all fields of EnvConfig")
+    assert (result.compared, result.error, result.fields, result.passed) == (4, "", {}, True)
+    assert result.coverage == {
+        "configuration, contracts: 1": 1,
+        "configuration, contracts: several": 2,
+        "configuration, session: rth": 1,
+        "configuration, slippage_ticks: beyond": 1,
+        "configuration, hold_penalty: 0": 1,
+        "configuration, initial_balance_dollars: large": 1,
+    }
+    plain = EnvConfig.phase2()
+    assert plain.account.initial_balance_dollars == 50_000
+    assert result.notes == {
+        "contracts": "1, 12, 7",
+        "session": "all, rth",
+        "slippage_ticks": "1, 2, 3, 4",
+        "hold_penalty": f"{plain.reward.hold_penalty}, 0",
+        "initial_balance_dollars": "1234567.89, 50000",
+    }
+    assert (drawn[1].value("commission_cents"), drawn[2].value("hold_penalty")) == (72, 0.0)
+    with pytest.raises(KeyError, match="nothing"):
+        drawn[0].value("nothing")
+
+
+def test_each_configuration_is_of_all_hours_with_its_own_costs_and_name() -> None:
+    seed = 3
+    drawn = draw_configurations(seed)
+    hours = {symbol: stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS}
+    for number, one in enumerate(drawn, 1):
+        bars, contract = one.world.bars, one.world.bars.contract
+        whole = replace(hours[contract.symbol], contract=contract)
+        assert bars.digest == whole.digest
+        assert one.name == f"configuration {number}"
+        assert one.world.name == f"{contract.symbol} configuration {number}"
+        assert one.world.options == (
+            f"--stress all --symbol {contract.symbol} --seed 3 "
+            f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
+        )
+    for symbol in CONTRACTS:  # the two groups of a contract, of one phase each, have another shape
+        of_it = [one for one in drawn if one.world.bars.contract.symbol == symbol]
+        assert {one.config.session for one in of_it} == {"rth", "all"}
+
+
+def test_what_there_is_room_for_depends_on_the_session_that_is_played() -> None:
+    """A price that the other hours alone reach limits an account that trades then, and no other."""
+    bars = stress_bars("ES", seed=3, session="all")
+    frame = bars.frame.copy()
+    outside = frame.index.difference(bars.session("rth").frame.index)
+    tick = bars.contract.tick_size
+    frame.loc[outside[-1], "high"] = round(3 * frame["high"].max() / tick) * tick
+    high = Bars.from_frame(frame, bars.contract, source="a spike at night")
+    sessions = {name: high.session(name) for name in configurations.SESSIONS}
+    found = [
+        configurations._near_limit(1, {"session": session}, sessions, "contracts")
+        for session in ("rth", "all")
+    ]
+    assert found[0] > found[1] > 0

@@ -13,9 +13,10 @@ from jax_port.data import data_loader, features
 from jax_port.data.data_loader import PreparedMarket, prepare
 from markets import EnvConfig
 from markets.bars import FEATURES
+from markets.config import Session
 from markets.synthetic.stress import stress_bars
 from parity.engine.pair import Fields
-from parity.engine.verify import CheckResult
+from parity.engine.verify import CheckResult, Mismatch
 from parity.pairs.trading import World
 from parity.suites import data
 from parity.suites.data import RULES, check_data, judge_data, port_data, reference_data
@@ -208,3 +209,38 @@ def test_bars_that_one_side_leaves_out_are_an_error(
         assert not result.passed
         keeps = f"the reference keeps {len(other['minute'])} bars, the port {len(market)}"
         assert result.error == keeps
+
+
+@pytest.mark.parametrize("session", ["rth", "all"])
+def test_bars_are_compared_of_the_session_that_is_played(session: Session) -> None:
+    bars = stress_bars("RTY", seed=2, days=4, session="all")
+    config, world = EnvConfig.phase1(session=session), World("RTY, all hours", bars, "")
+    market = prepare(bars, config)
+    assert len(market) == len(bars.session(session))
+    assert (len(market) < len(bars)) == (session == "rth")
+    result = check_data(world, config, market)
+    assert (result.check, result.world, result.error) == ("data", "RTY, all hours", "")
+    assert (result.passed, result.compared) == (True, len(market))
+    assert {one.compared for one in result.fields.values()} == {len(market)}
+    other: Session = "all" if session == "rth" else "rth"
+    wrong = check_data(world, config, prepare(bars, config.override(session=other)))
+    kept = len(bars.session(session)), len(bars.session(other))
+    assert (wrong.passed, wrong.compared) == (False, kept[0])
+    assert wrong.error == f"the reference keeps {kept[0]} bars, the port {kept[1]}"
+
+
+def test_of_several_fields_that_differ_the_first_is_told_and_each_is_counted(
+    world: World, prepared: tuple[Fields, PreparedMarket, Fields], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference, market, port = prepared
+    other = {**port, **{name: port[name].copy() for name in ("low", "stop_ticks", "can start")}}
+    last = len(market) - 1
+    other["low"][[400, last]] += 1
+    other["stop_ticks"][[300, 301, last]] -= 2
+    other["can start"][last] ^= True
+    monkeypatch.setattr(data, "port_data", lambda *given: other)
+    result = judge_data(world, CONFIG, reference, market)
+    wrong = {name: one.mismatches for name, one in result.fields.items() if one.mismatches}
+    assert wrong == {"low": 2, "stop_ticks": 3, "can start": 1}
+    low = int(reference["low"][400])
+    assert result.first == Mismatch(400, -1, "low", (), low, low + 1)

@@ -12,6 +12,7 @@ from markets import EnvConfig, get_contract
 from parity.engine.pair import Case, Fields
 from parity.engine.record import Recording
 from parity.engine.replay import Replay
+from parity.engine.verify import Mismatch
 from parity.suites import invariants
 from parity.suites.invariants import account, check_account, check_forbidden
 from tests.parity.engine.made_sides import changed
@@ -303,3 +304,28 @@ def test_a_forbidden_action_is_held_to_what_its_own_side_does_on_hold(
     assert passed([1, 2, 3], [1, 2, 3]) == [True, False]
     assert passed([101, 102, 103], [101, 102, 103]) == [False, True]
     assert passed([1, 2, 4], [101, 102, 104]) == [False, False]
+
+
+def test_of_several_broken_invariants_the_first_is_told_and_all_are_counted() -> None:
+    """The first by name of those listed, in its first lane and step, of steps within the episode."""
+    valid = np.array([[True, True, True], [True, True, False]])
+    broken = {
+        "holds": np.zeros((2, 3), bool),
+        "beyond the end": np.array([[False] * 3, [False, False, True]]),
+        "twice": np.array([[False, False, True], [False, True, True]]),
+        "once": np.array([[True, False, False], [False] * 3]),
+    }
+    found = invariants._result("made", "north", broken, valid)
+    assert (found.check, found.world, found.compared, found.error) == ("made", "north", 5, "")
+    told = {name: (one.rule, one.compared, one.mismatches) for name, one in found.fields.items()}
+    assert told == {
+        "holds": ("holds", 5, 0),
+        "beyond the end": ("holds", 5, 0),
+        "twice": ("holds", 5, 2),
+        "once": ("holds", 5, 1),
+    }
+    assert found.first == Mismatch(0, 2, "twice", (), 1.0, 0.0)
+    assert not found.passed
+    few = {name: broken[name] for name in ("holds", "beyond the end")}
+    sound = invariants._result("made", "north", few, valid)
+    assert (sound.passed, sound.first, sound.compared) == (True, None, 5)

@@ -7,6 +7,7 @@ import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,3 +170,33 @@ def test_rounds_are_one_report_of_them_all(
     assert (report.coverage, report.seconds) == ({"seen": 3}, 6.0)
     assert report.summary()["numbers_compared"] == 60
     assert report.lines == {"a.py": FileLines(frozenset((1, 2, 9)), frozenset((1, 2, 3)))}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_rounds_share_what_they_compile_and_all_tell_their_progress(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    folders: list[str] = []
+
+    def run(request: Request, progress: Any, compiled: str) -> Report:
+        assert Path(compiled).is_dir()
+        folders.append(compiled)
+        if progress is not None:
+            progress("north", 10 * request.seed)
+            progress("south", 10 * request.seed + 1)
+        return made(request.seed, SAME)
+
+    monkeypatch.setattr(rounds, "run", run)
+    told: list[tuple[str, int]] = []
+    report = run_rounds(replace(SMALL, seed=4), count, lambda *one: told.append(one))
+    assert told == [
+        (f"{name}{mark}", 10 * seed + more)
+        for seed, mark in ((4, ""), (5, ", seed 5"), (6, ", seed 6"))[:count]
+        for more, name in enumerate(("north", "south"))
+    ]
+    assert (len(folders), len(set(folders))) == (count, 1)
+    assert not Path(folders[0]).exists()
+    assert report.settings["seeds"] == {str(seed): SAME for seed in range(4, 4 + count)}
+    assert "again" not in report.settings
+    assert run_rounds(replace(SMALL, seed=4), count).verdict == SAME  # without anybody to tell
+    assert list(seeds_of(replace(SMALL, seed=4), count)) == [4, 5, 6][:count]

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pytest
 
-from markets import EnvConfig, contracts, get_contract
+from markets import SYMBOLS, EnvConfig, contracts, get_contract
 from markets.contracts_file import file_of, register_contracts
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.stress import stress_bars
@@ -19,6 +19,7 @@ from markets.writers import write_bars
 from parity.engine.generate import seeded_cases
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World, trading_pair
+from parity.suites import scenarios
 from parity.suites.configurations import COUNT
 from parity.suites.scenarios import (
     MARKETS,
@@ -232,3 +233,105 @@ def test_the_command_that_a_world_names_makes_its_bars_costs_and_seconds_again(
                 case_command.main(words, standalone_mode=False)
             (again,) = found.value.args[0]
             assert everything_of(again) == everything_of(world), world.name
+
+
+ODD_BARS = "--stress rth --symbol ES --seed 8 --commission 625 --slippage 3"
+PLAIN: dict[str, list[tuple[str, str, str]]] = {
+    "symbols": [
+        ("ES synthetic", "--synthetic 2 --symbol ES --seed 7", "synthetic ES, seed 7"),
+        ("RTY synthetic", "--synthetic 2 --symbol RTY --seed 7", "synthetic RTY, seed 7"),
+    ],
+    "stress": [
+        ("ES stress", "--stress all --symbol ES --seed 7", "stress ES, seed 7"),
+        ("RTY stress", "--stress all --symbol RTY --seed 7", "stress RTY, seed 7"),
+    ],
+    "all hours": [
+        ("NQ stress, all hours", "--stress all --symbol NQ --seed 7", "stress NQ, seed 7"),
+    ],
+    "odd settings": [("ES odd settings", ODD_BARS, "stress ES, seed 8")],
+    "seconds": [
+        (
+            "ES synthetic, seconds",
+            "--synthetic 2 --symbol ES --seed 7 --seconds 7",
+            "synthetic ES, seed 7",
+        ),
+        ("ES odd settings, seconds", f"{ODD_BARS} --seconds 7", "stress ES, seed 8"),
+    ],
+}
+"""By scenario: each world's name, the options that make it again, and the source of its bars."""
+
+
+def test_each_world_has_its_own_name_options_and_bars(asked: Request, made: list[Scenario]) -> None:
+    """The strength of a certificate is counted by some of the names."""
+    told = {
+        one.name: [(world.name, world.options, world.bars.source) for world in one.worlds]
+        for one in made
+    }
+    file = f"--data {shlex.quote(str(asked.data))} --symbol NQ"
+    plain = {**PLAIN, "file": [("NQ file", file, told["file"][0][2])]}
+    for name, worlds in plain.items():
+        assert told[name] == worlds
+        if (later := f"{name}, phase 2") in told:
+            assert told[later] == [(f"{one}, phase 2", *rest) for one, *rest in worlds]
+    assert {f"{name}, phase 2" for name in ("file", "symbols", "odd settings", "seconds")} < set(told)
+    symbols = ("ES", "MES", "NQ", "MNQ", "YM", "MYM", "RTY", "M2K")
+    assert set(symbols) == set(SYMBOLS)
+    assert told["many markets"] == [
+        (
+            f"market {n + 1}, {(symbol := SYMBOLS[n % 8])}",
+            f"--synthetic 2 --symbol {symbol} --seed {7 + n} --commission {53 * n} --slippage {n % 4}",
+            f"synthetic {symbol}, seed {7 + n}",
+        )
+        for n in range(11)
+    ]
+    for one in made:
+        for world in one.worlds:
+            if world.seconds is not None:
+                assert world.seconds.source.startswith(world.bars.source)
+                assert world.seconds.digest == gappy_seconds(world.bars, 7).digest
+    sessions = {one.name: one.worlds[-1].bars for one in made}
+    for name in ("stress", "all hours"):  # the nights are there, to be cut away or played
+        assert len(sessions[name]) > len(sessions[name].session("rth")) > 0
+    assert len(sessions["odd settings"]) == len(sessions["odd settings"].session("rth"))
+
+
+@pytest.mark.parametrize(
+    ("episodes", "cases", "market", "configuration"),
+    [
+        (4, 200, (4, 100), (4, 100)),
+        (99, 10_099, (4, 100), (4, 126)),
+        (100, 10_100, (5, 101), (5, 126)),
+        (119, 19_999, (5, 199), (5, 249)),
+        (2_000, 20_000, (5, 200), (5, 250)),
+        (2_000, 90_000, (5, 200), (5, 250)),
+    ],
+)
+def test_of_many_markets_and_configurations_few_episodes_are_enough_however_many_are_asked_for(
+    episodes: int,
+    cases: int,
+    market: tuple[int, int],
+    configuration: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request = Request(episodes=episodes, cases=cases, seed=7)
+    monkeypatch.setattr(scenarios, "MARKETS", 2)
+    many = scenarios._many_markets(request)
+    assert (many.episodes, many.cases) == market
+    drawn = list(scenarios._drawn_scenarios(request))
+    assert {(one.episodes, one.cases) for one in drawn} == {configuration}
+
+
+def test_the_gate_reads_a_file_as_it_was_asked_to(tmp_path: Path) -> None:
+    bars = synthetic_bars("NQ", days=2, seed=3)
+    index = bars.frame.index.tz_convert("America/New_York").strftime("%Y-%m-%d %H:%M:%S")
+    columns = ["open", "high", "low", "close", "volume"]
+    file = tmp_path / "nq.csv"
+    bars.frame[columns].set_axis(index).to_csv(file, index_label="timestamp")
+    zone = {"timezone": "America/New_York"}
+    request = Request(data=file, symbol="NQ", symbols=("ES",), days=1, reader=zone)
+    (world,) = next(make_scenarios(request)).worlds
+    assert world.options.endswith("--symbol NQ --tz America/New_York")
+    assert world.bars.contract == get_contract("NQ")
+    np.testing.assert_array_equal(world.bars.frame.index.asi8, bars.frame.index.asi8)
+    for name in columns:
+        np.testing.assert_array_equal(world.bars.frame[name].to_numpy(), bars.frame[name].to_numpy())

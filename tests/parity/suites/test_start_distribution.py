@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from jax_port.data.data_loader import prepare
+from legacy_torch.features import compute_features
 from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording
 from parity.engine.verify import Mismatch
@@ -29,6 +30,7 @@ from parity.suites.start_distribution import (
     check_restart_draws,
     judge_draws,
 )
+from tests.parity.made_resets import MadeResets
 from tests.parity.walker import LONGEST, WALL, walker_pair
 
 
@@ -97,6 +99,15 @@ def test_a_processed_world_carries_features_of_its_own(pair: Pair) -> None:
         prepare(carrying.bars, scenario.config),
     )
     assert carrying.name == "ES odd settings, processed"
+    assert carrying.options == scenario.worlds[0].options
+    features = compute_features(scenario.worlds[0].bars.frame)
+    own_features = carrying.bars.precomputed
+    assert own_features is not None
+    assert list(own_features) == list(features)
+    known = own_features.notna()
+    assert known.equals(features.notna())
+    assert (own_features - features * 65 / 64).abs().max().max() < 6e-7
+    assert own_features.round(6).equals(own_features)  # as a file has them
     np.testing.assert_array_equal(own.bars[:, :3], plain.bars[:, :3])  # prices stay the bars'
     close = plain.features[100:, 0].astype(np.float64)
     np.testing.assert_allclose(own.features[100:, 0], close * 65 / 64, rtol=1e-6)
@@ -275,3 +286,109 @@ def test_one_start_of_a_thousand_is_unfair_where_chance_alone_leaves_it_once_in_
             "s": np.concatenate([np.repeat(s, n) for s, n in zip(starts, counts, strict=True)]),
         }
         assert judge_draws(pair, "draws", fields).mismatches == int(not fair), times
+
+
+def test_first_resets_that_are_right_are_compared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MadeResets(monkeypatch)
+    result = check_resets(made.pair)
+    assert (result.check, result.world) == ("reset draws", "north and south")
+    assert (result.passed, result.compared, result.error) == (True, 5 * PER_START, "")
+    told = {name: (one.compared, one.mismatches) for name, one in result.fields.items()}
+    assert told == {
+        "draws of a start": (5, 0),
+        "market": (SHOWN, 0),
+        "step_idx": (SHOWN, 0),
+        "balance": (SHOWN, 0),
+        "obs": (3 * SHOWN, 0),
+        "masks": (2 * SHOWN, 0),
+    }
+    assert result.notes == {"draws_of_a_start": [PER_START, PER_START]}
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2, SHOWN - 2, SHOWN - 1])
+@pytest.mark.parametrize("name", ["balance", "obs", "masks"])
+def test_a_first_reset_of_either_world_that_shows_another_number_is_named(
+    name: str, lane: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MadeResets(monkeypatch)
+    made.wrong = {name: (lane,)}
+    result = check_resets(made.pair)
+    wrong = {one: stats.mismatches for one, stats in result.fields.items() if stats.mismatches}
+    assert wrong == {name: 1}
+    assert result.first is not None
+    assert (result.first.lane, result.first.field) == (lane, name)
+    more = MadeResets(monkeypatch)
+    more.wrong = {"balance": (5, lane), "masks": (3,)}
+    first = check_resets(more.pair).first
+    assert first is not None
+    assert (first.lane, first.field) == (min(lane, 5), "balance")
+
+
+def test_restarts_begin_from_each_case_that_ended_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own world, with its own state and action; cases are taken again until they are enough."""
+    seen: list[Fields] = []
+    monkeypatch.setattr(
+        start_distribution, "judge_draws", lambda pair, check, fields: seen.append(fields) or check
+    )
+    pair: Any = SimpleNamespace(
+        starts=[np.arange(2), np.arange(1)],
+        rules=dict.fromkeys(("place", "steps", "obs", "masks")),
+        port=SimpleNamespace(
+            params=None,
+            inject=lambda worlds, fields, params: {**fields, "world": worlds},
+            step=lambda key, state, actions, params: SimpleNamespace(state={**state, "act": actions}),
+            read=lambda state, params: state,
+        ),
+    )
+    one = np.ones(5, np.int32)
+    recording = Recording(
+        worlds=np.array([0, 1, 1, 0, 1], np.int32),
+        actions=np.array([[3], [4], [1], [2], [0]], np.int32),
+        lengths=one,
+        before={
+            "place": np.array([10, 11, 12, 13, 14]),
+            "steps": np.array([5, 6, 7, 8, 9]),
+            "obs": np.zeros((5, 2)),
+            "masks": np.ones((5, 2), bool),
+            "unruled": one,
+        },
+        after={
+            "terminated": np.array([[False], [True], [False], [False], [True]]),
+            "truncated": np.array([[True], [False], [False], [False], [True]]),
+        },
+        injected=True,
+        starts=one,
+        labels=[""] * 5,
+    )
+    assert check_restart_draws(pair, recording) == "restart draws"  # type: ignore[comparison-overlap]
+    ended = np.resize([0, 1, 4], 3 * PER_START)
+    (fields,) = seen
+    assert {name: value.tolist() for name, value in fields.items()} == {
+        "place": (10 + ended).tolist(),
+        "steps": (5 + ended).tolist(),
+        "world": recording.worlds[ended].tolist(),
+        "act": recording.actions[ended, 0].tolist(),
+    }
+
+
+def test_a_start_that_is_none_is_told_of_its_own_world_and_of_all_that_were_drawn() -> None:
+    pair: Any = SimpleNamespace(
+        starts=[np.array([3, 5]), np.array([4])],
+        worlds=["north", "south"],
+        begun=lambda fields: (fields["m"], fields["s"]),
+    )
+    market, start = np.array([0, 1, 0, 1, 1, 0]), np.array([3, 4, 5, 4, 3, 5])
+    result = judge_draws(pair, "draws", {"m": market, "s": start})
+    assert (result.check, result.world, result.compared) == ("draws", "south", 6)
+    assert result.first == Mismatch(4, -1, "started at", (), -1.0, 3.0)
+    assert not result.passed
+
+
+def test_without_an_episode_that_ends_no_restart_was_drawn() -> None:
+    recording = about_to_end()
+    for name in ("terminated", "truncated"):
+        recording.after[name][:] = False
+    result = check_restart_draws(walker_pair(), recording)
+    assert (result.check, result.world, result.compared) == ("restart draws", "line", 0)
+    assert result.error == "none of the cases ends an episode, so nothing restarts"
+    assert (result.passed, result.fields, result.first) == (False, {}, None)

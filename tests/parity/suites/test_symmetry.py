@@ -14,7 +14,7 @@ from markets import Bars, EnvConfig
 from markets.bars import FEATURES, PRICE_COLUMNS
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.pair import Case, Fields
-from parity.engine.verify import CheckResult
+from parity.engine.verify import CheckResult, Mismatch
 from parity.pairs.trading import FLAGS, World, trading_pair
 from parity.suites import symmetry
 from parity.suites.processed import processed
@@ -281,3 +281,120 @@ def test_another_future_of_a_market_of_a_few_ticks_stays_above_zero(bars: Bars) 
         assert other["low"].min() == tick
         assert (other["high"] - other["low"] == 2 * tick).all()
         assert other["low"].nunique() > 5
+
+
+def test_each_cut_has_a_future_of_its_own_that_says_what_it_is(bars: Bars) -> None:
+    ticks = bars.contract.tick_size
+    moved = []
+    for cut in (10, 11, 40):
+        other = other_future(bars, cut, 3)
+        assert other.source == f"{bars.source}, another future"
+        assert other.contract == bars.contract
+        by = (other.frame["close"] - bars.frame["close"]).to_numpy()[cut + 1 :] / ticks
+        steps = np.diff(by, prepend=0.0)
+        assert {*np.unique(steps)} == {*range(-8, 9)}
+        moved.append(tuple(steps[:8]))
+        times = (other.frame["volume"] / bars.frame["volume"]).to_numpy()
+        assert (times == np.where(np.arange(len(bars)) > cut, 2, 1)).all()
+    assert len(set(moved)) == 3
+
+
+@pytest.mark.parametrize(("seed", "count"), [(0, 7), (4, 7), (1, 6), (2, 5), (3, 2), (5, 1)])
+def test_cases_are_stepped_on_the_bars_and_on_a_future_after_each_of_six_cuts(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, seed: int, count: int
+) -> None:
+    steps = [40, 52, 64, 76, 88, 100, 112][:count]
+    cuts = [40, 51, 64, 75, 88, 99][:count]
+    asked: list[World] = []
+
+    def both(world: World, config: EnvConfig, cases: list[Case]) -> Any:
+        assert (config, [case.state["step_idx"] for case in cases]) == (CONFIG, steps)
+        asked.append(world)
+        return (looking(world.bars, steps, HONEST),) * 2
+
+    monkeypatch.setattr(symmetry, "_both", both)
+    cases = [Case(2, {"step_idx": step, "market": 2}, 1) for step in steps]
+    results = check_blindness(World("north", bars, "--of north"), CONFIG, cases, seed)
+    assert {one.name + one.options for one in asked} == {"north--of north"}
+    digests = [bars.digest, *(other_future(bars, cut, seed).digest for cut in cuts)]
+    assert [one.bars.digest for one in asked] == digests
+    before, acts, sees = (sum(s < c + n for c in cuts for s in steps) for n in range(3))
+    for one in results:
+        assert (one.world, one.passed, one.compared) == ("north", True, sees)
+        told = {name: (stats.compared, stats.mismatches) for name, stats in one.fields.items()}
+        assert told == {
+            "market part of obs": (sees * WINDOW, 0),
+            "masks": ((acts + before) * 2, 0),
+            "obs": (acts * WINDOW, 0),
+            "reward": (acts, 0),
+        }
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("place", [0, WINDOW - 1])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_every_number_of_the_market_part_is_looked_at_on_every_future(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, side: int, place: int, when: str
+) -> None:
+    steps = [40, 52, 64, 76, 88, 100]
+    cases = [Case(0, {"step_idx": step, "market": 0}, 1) for step in steps]
+    for future in range(1, 7):
+        call = iter(range(7))
+
+        def both(*given: Any, future: int = future, call: Any = call) -> Any:
+            shown = [looking(bars, steps, HONEST) for _ in range(2)]
+            if next(call) == future:
+                getattr(shown[side], when)["obs"][0, ..., place] += 1.0
+            return tuple(shown)
+
+        monkeypatch.setattr(symmetry, "_both", both)
+        results = check_blindness(World("north", bars, ""), CONFIG, cases, 0)
+        assert [one.passed for one in results] == [side != number for number in (0, 1)]
+        name = "market part of obs" if when == "before" else "obs"
+        assert results[side].first == Mismatch(0, 0, name, (), 1.0, 0.0)
+        assert results[side].mismatches == 1
+
+
+def test_each_side_is_driven_through_what_the_reference_did(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars
+) -> None:
+    """On bars in a mirror, and as they are; the port's part is its own replay."""
+    made: list[Any] = []
+    monkeypatch.setattr(symmetry, "trading_pair", lambda worlds, config: made.append(worlds) or "pair")
+    monkeypatch.setattr(symmetry, "record_cases", lambda pair, cases: ("recorded", pair, cases))
+    monkeypatch.setattr(symmetry, "replay", lambda pair, recording: ("played", pair, recording))
+    world = World("north", bars, "--of north")
+    cases: Any = ["cases"]
+    recorded = ("recorded", "pair", cases)
+    assert symmetry._both(world, CONFIG, cases) == (recorded, ("played", "pair", recorded))
+    assert made == [[world]]
+    honest = sides((2, 1, 2))
+    for one in honest:
+        one.after["position"] *= 0
+    monkeypatch.setattr(symmetry, "record_actions", lambda *given: made.append(given) or honest[0])
+    monkeypatch.setattr(
+        symmetry, "replay", lambda pair, mirror: made.append((pair, mirror)) or honest[1]
+    )
+    results = check_mirror(world, CONFIG, *honest)
+    ((turned,), (pair, number, starts, actions), played) = made[1:]
+    assert (turned.name, turned.options) == ("north", "--of north")
+    assert turned.bars.digest == mirrored(bars).digest != bars.digest
+    assert (pair, number, starts.tolist(), actions.dtype) == ("pair", 0, [4, 5, 6], np.int32)
+    assert played == ("pair", honest[0])
+    assert [one.check + one.world for one in results] == ["mirror, referencenorth", "mirror, portnorth"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_port_in_a_mirror_is_held_to_what_it_did_itself(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, own: bool
+) -> None:
+    both, turned = sides((2, 1, 2)), sides((2, 1, 2))
+    for one in (*both, *turned):
+        one.after["position"] *= 0
+    both[1].after["balance"] += 100
+    turned[1].after["balance"] += 100 * own
+    monkeypatch.setattr(symmetry, "trading_pair", lambda worlds, config: None)
+    monkeypatch.setattr(symmetry, "record_actions", lambda *given: turned[0])
+    monkeypatch.setattr(symmetry, "replay", lambda pair, mirror: turned[1])
+    results = check_mirror(World("north", bars, ""), CONFIG, *both)
+    assert [one.passed for one in results] == [True, own]

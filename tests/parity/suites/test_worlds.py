@@ -15,7 +15,9 @@ from foundation.files import json_digest
 from jax_port.data.data_loader import prepare
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
+from markets.config import Session
 from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.stress import stress_bars
 from parity.engine.diverge import Divergence, findings
 from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording
@@ -258,3 +260,18 @@ def test_a_report_tells_of_a_world_what_a_training_on_it_is_held_to() -> None:
     covered = {"covered": covered_by([told], [], False), "made": {"platform": jax.default_backend()}}
     assert not missing(covered, [market], config, settings).markets
     assert missing(covered, [prepare(bars, config.override(contracts=3))], config, settings).markets
+
+
+def test_a_report_tells_how_many_bars_of_a_world_were_played() -> None:
+    bars = stress_bars("NQ", seed=1, days=4, session="all")
+    told = []
+    sessions: tuple[Session, ...] = ("rth", "all")
+    for session in sessions:
+        config = EnvConfig.phase1(session=session)
+        scenario = replace(next(make_scenarios(SMALL)), config=config)
+        one = about_world(World("nights", bars, ""), prepare(bars, config), scenario)
+        assert one["bars"] == len(bars.session(session))
+        assert (one["name"], one["source"]) == ("nights", bars.source)
+        told.append(one)
+    assert told[0]["bars"] < told[1]["bars"]
+    assert told[0]["key"] != told[1]["key"]
