@@ -89,6 +89,25 @@ def test_advice_is_read_where_the_header_tells_of_a_fusion(tmp_path: Path) -> No
     assert bare.asked.tolist() == [-1, -1, -1]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"advice": [0.5, 0.375, None]},
+        {"advice": [0.5, 0.375]},
+        {"advice": [0.5, 0.25, 0.125, 0.125]},
+        {"confidence": None},
+        {"asked": None},
+        {"asked": 0.5},
+    ],
+)
+def test_advice_that_is_not_whole_is_refused(values: dict[str, Any], tmp_path: Path) -> None:
+    """No chance at all would lose every comparison, and leave the first action."""
+    lines = fused_lines()
+    lines[6] |= values
+    with refuses():
+        read_log(written(tmp_path, lines))
+
+
 def test_the_first_action_is_a_decision_and_the_last_is_one(tmp_path: Path) -> None:
     for phase, last in ((1, 2), (2, 5)):
         for action in (0, last):
