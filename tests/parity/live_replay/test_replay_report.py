@@ -205,6 +205,29 @@ def worse(log: LiveLog, number: int, by: float) -> int:
     return place
 
 
+def test_an_exit_lies_between_a_bar_s_features_and_what_is_seen_and_an_entry_after_all() -> None:
+    entry = next(t for t, told in enumerate(agreeing().between) if told.fills) - 1
+    for number, name, first in (
+        (0, "features", "feature"),
+        (0, "observed", "observation"),
+        (1, "features", "feature"),
+        (1, "held", "fill"),
+    ):
+        log = agreeing()
+        leaving = worse(log, number, 0.25)
+        bar = leaving if number else entry
+        value = getattr(log, name)
+        value[bar, 3] += 1
+        found = replayed(log)
+        assert (found["first"]["bar"], found["first"]["stage"]) == (bar, first)
+        beside = "observation" if first == "fill" else first
+        assert (found["first_beside_fills"]["bar"], found["first_beside_fills"]["stage"]) == (
+            bar,
+            beside,
+        )
+        assert found["compared"]["bars"] == bar
+
+
 def test_fills_that_differ_are_counted_to_the_first_other_difference() -> None:
     log = agreeing()
     last, first = worse(log, -1, -0.5), worse(log, 1, 0.75)
