@@ -220,12 +220,10 @@ def test_an_exit_lies_between_a_bar_s_features_and_what_is_seen_and_an_entry_aft
         value[bar, 3] += 1
         found = replayed(log)
         assert (found["first"]["bar"], found["first"]["stage"]) == (bar, first)
-        beside = "observation" if first == "fill" else first
-        assert (found["first_beside_fills"]["bar"], found["first_beside_fills"]["stage"]) == (
-            bar,
-            beside,
-        )
-        assert found["compared"]["bars"] == bar
+        beside = found["first_beside_fills"]
+        assert (beside["bar"], beside["stage"]) == (bar, "observation" if first == "fill" else first)
+        # Of fills, those on earlier bars alone.
+        assert (found["compared"]["bars"], found["compared"]["fills"]) == (bar, number)
 
 
 def test_fills_that_differ_are_counted_to_the_first_other_difference() -> None:
