@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from foundation.errors import InputError
-from parity.command.look import SideFacts, _as_number, _played, look_at_port, look_at_reference, made
+from parity.command.look import (
+    SideFacts,
+    _as_number,
+    _ended,
+    _played,
+    look_at_port,
+    look_at_reference,
+    made,
+)
 from tests.parity.command import factories
 from tests.parity.command.factories import Lift
 
@@ -194,3 +202,51 @@ def test_a_reset_that_raises_and_steps_of_two_or_six_values_are_refused() -> Non
     ):
         with pytest.raises(InputError, match=words):
             look_at_port(lambda made_one=made_one: made_one, lambda: 1)
+
+
+@pytest.mark.parametrize(
+    ("out", "ended"),
+    [
+        ((0, 0.0, False), False),
+        ((0, 0.0, True), True),
+        ((0, 0.0, False, {"end": True}), False),  # of four values the last is the info
+        ((0, 0.0, True, {}), True),
+        ((0, 0.0, False, False, {}), False),
+        ((0, 0.0, False, True, {}), True),
+        ((0, 0.0, np.True_, False, {}), True),
+    ],
+)
+def test_an_episode_ends_by_either_flag(out: Any, ended: bool) -> None:
+    assert _ended(out) is ended
+
+
+def test_every_episode_begins_with_a_seed_of_its_own() -> None:
+    one, seeds = Counting(), list[int]()
+    _played(one, lambda seed: seeds.append(seed) or one.begin(0), one.move)
+    assert seeds[:4] == [0, 4, 8, 12]
+    assert len(set(seeds)) == len(seeds) == 16
+
+
+class Tuples(Positional):
+    """It shows a tuple, which is no observation with an info unless its second part is one."""
+
+    shown: Any = (1.0, 2.0)
+
+    def reset(self, number: int) -> Any:
+        super().reset(number)
+        return self.shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "reset"),
+    [
+        ((1.0, 2.0), "port.reset(seed)"),
+        ((1.0, {}), "port.reset(seed)[0]"),
+        ((1.0, 2.0, {}), "port.reset(seed)"),
+        ([1.0, {}], "port.reset(seed)"),
+    ],
+)
+def test_an_observation_beside_an_info_is_told_from_other_tuples(shown: Any, reset: str) -> None:
+    made_one = Tuples()
+    made_one.shown = shown
+    assert look_at_port(lambda: made_one, lambda: 1).reset == reset
