@@ -67,7 +67,9 @@ class PairTests(pytest.Collector):
             from parity.harness.verify import verify
 
             options = self.config.option
-            place = f"{self.parent.name.removesuffix('.py')}:{self.name}" if self.parent else ""
+            within = self.parent
+            # In a class there is no place from which a command could load it.
+            place = f"{within.obj.__name__}:{self.name}" if isinstance(within, pytest.Module) else ""
             self._report = verify(
                 self.pair,
                 transitions=options.envparity_transitions,

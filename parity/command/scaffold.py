@@ -291,7 +291,8 @@ def _domain(values: Any) -> str:
         return f"real({_outwards(low, -1)}, {_outwards(high, 1)})"
     if values.dtype == np.bool_:
         return "integer(0, 1)"
-    return f"integer({int(values.min())}, {int(values.max()) + 1})"
+    most = min(int(values.max()) + 1, int(np.iinfo(values.dtype).max))
+    return f"integer({int(values.min())}, {most})"
 
 
 def _outwards(end: float, least: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,8 +156,14 @@ def _answer(text: str, kind: type[T]) -> T:
 
 def _run(command: Sequence[str], may_fail: bool = False) -> str:
     """Run a program and return what it says; exit code 1 is an answer where ``may_fail``."""
-    done = run_child(command, timeout=SECONDS)
+    name = Path(command[0]).name
+    try:
+        done = run_child(command, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"{name} did not answer within {SECONDS} seconds; export the policy anew"
+        ) from None
     if done.returncode and not (may_fail and done.returncode == 1):
         words = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        raise InputError(f"{Path(command[0]).name} failed: {words[0]}")
+        raise InputError(f"{name} failed: {words[0]}")
     return done.stdout

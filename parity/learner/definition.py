@@ -55,6 +55,8 @@ def check_definition(case: LearnerCase, weights: Mapping[str, Array], run: PortR
                 measure.merge(_compare(case, number, weights, table))
                 result.compared += case.settings.batch_size
             weights = part_of(table, "weights")
+        if not result.compared:
+            result.error = "no update took a gradient step, so nothing is compared"
     except ValueError as error:
         result.error = str(error)
     result.measures = {"gradients": measure}

@@ -117,6 +117,8 @@ def judge_updates(
     """
     result = CheckResult("learner", case.name, 0)
     judge = _Judge(case, result)
+    if not (reference or port):
+        result.error = "there is no update to compare"
     try:
         for number, (theirs, ours) in enumerate(zip(reference, port, strict=True)):
             length = len(theirs["rewards"])

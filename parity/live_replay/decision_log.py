@@ -272,6 +272,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
     action = _whole(made["action"])
     if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
         raise ValueError(f"a mask of {actions} and one of {actions} actions are needed")
+    advice = _numbers([*fused["advice"], fused["confidence"]], 4)
+    if fused is entry and not np.isfinite(advice).all():
+        raise ValueError("three chances and a confidence are needed")
     return {
         "time_ns": np.datetime64(str(entry["time"]).removesuffix("Z"), "ns").astype(np.int64),
         "ohlcv": _numbers(entry["ohlcv"], len(COLUMNS)),
@@ -289,8 +292,8 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "mask": mask,
         "logits": _numbers(made["logits"], actions),
         "action": action,
-        "advice": _numbers(fused["advice"], 3),
-        "confidence": _numbers([fused["confidence"]], 1)[0],
+        "advice": advice[:3],
+        "confidence": advice[3],
         "asked": _whole(fused["asked"]),
     }
 

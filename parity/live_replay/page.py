@@ -13,6 +13,7 @@ from foundation.report.bars import Bar, Scale, draw_bars
 from foundation.report.format import DASH, change, count, dollars, exponent
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
+from parity.live_replay.quality import assumed_words
 from parity.live_replay.replay import advice_words, words
 
 Values = Mapping[str, Any]
@@ -118,13 +119,12 @@ def tiles(report: Values) -> list[Tile]:
     ]
     if costs is None:
         return rows
-    assumed = costs["assumed_slippage_ticks"]
     return [
         *rows,
         Tile(
             "Worse than assumed, a fill",
             f"{ticks(costs['worse_ticks_mean'])} ticks",
-            f"mean of {costs['count']:,}; the environment assumes {count(assumed, 'tick')} of slippage "
+            f"mean of {costs['count']:,}; the environment assumes {assumed_words(costs)} of slippage "
             "for market orders, none for stops and targets",
         ),
         Tile(

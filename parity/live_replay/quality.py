@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.report.format import count
 from parity.live_replay.decision_log import MODES, LiveLog
 from parity.live_replay.fills import Matched
 
@@ -106,6 +107,18 @@ def fill_costs(
         "assumed_slippage_ticks": slippage_ticks,
         "by_hour": [{"hour": hour, **_measured(group)} for hour, group in sorted(hours.items())],
     }
+
+
+def assumed_words(costs: Mapping[str, Any]) -> str:
+    """Return the slippage that the environment assumes, as of :func:`fill_costs`: "1 tick".
+
+    Args:
+        costs: also of several logs together, whose contracts may assume different ones.
+    """
+    assumed = costs["assumed_slippage_ticks"]
+    if isinstance(assumed, int):
+        return count(assumed, "tick")
+    return " or ".join(f"{ticks:,}" for ticks in assumed) + " ticks"
 
 
 def _measured(fills: Sequence[AccountFill]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foundation.errors import InputError
-from parity.live_replay.quality import fill_costs, fill_quality
+from foundation.report.format import dollars
+from parity.live_replay.quality import AccountFill, fill_costs, fill_quality
 
 Values = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
         reports: from :func:`parity.live_replay.replay.replay_log`, in the order of their logs.
 
     Raises:
-        InputError: the logs are of different contracts, whose ticks are worth different amounts.
+        InputError: the logs are of different contracts, or their ticks are worth different amounts.
     """
     first, *others = reports
     if not others:
@@ -33,9 +34,7 @@ def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
         )
     differing = next((report for report in reports if report["first"]), first)
     beside = next((report for report in reports if report["first_beside_fills"]), first)
-    filled = [fill for report in reports for fill in report["account_fills"]]
-    costs = next((report["fill_costs"] for report in reports if report["fill_costs"]), None)
-    known = (costs["tick_dollars"], costs["assumed_slippage_ticks"]) if costs else (0.0, 0)
+    filled = _account_fills(reports)
     return {
         "verdict": differing["verdict"],
         "first": _of_log(differing, "first"),
@@ -51,7 +50,7 @@ def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
         "modes": _modes(reports),
         "account_fills": filled,
         "live_fills": fill_quality(filled),
-        "fill_costs": fill_costs(filled, *known),
+        "fill_costs": _costs(reports),
         "logs": [_brief(report) for report in reports],
         "log": {
             **first["log"],
@@ -80,7 +79,32 @@ def _brief(report: Values) -> dict[str, Any]:
         **report["compared"],
         "worse_ticks_mean": costs and costs["worse_ticks_mean"],
         "worse_dollars": costs and costs["worse_dollars"],
+        "assumed_slippage_ticks": costs and costs["assumed_slippage_ticks"],
     }
+
+
+def _account_fills(reports: Sequence[Values]) -> list[AccountFill]:
+    return [fill for report in reports for fill in report["account_fills"]]
+
+
+def _costs(reports: Sequence[Values]) -> dict[str, Any] | None:
+    """Return what all fills cost, each beside what its own log's rules assume.
+
+    The slippage that is assumed is a list of all where the logs' contracts differ in it.
+    """
+    costs = [report["fill_costs"] for report in reports if report["fill_costs"]]
+    if not costs:
+        return None
+    worth = sorted({one["tick_dollars"] for one in costs})
+    if len(worth) > 1:
+        raise InputError(
+            f"logs of {reports[0]['log']['symbol']} whose ticks are worth "
+            f"{' and '.join(map(dollars, worth))}; replay those of one contract at a time"
+        )
+    slippage = sorted({one["assumed_slippage_ticks"] for one in costs})
+    together = fill_costs(_account_fills(reports), worth[0], slippage[0])
+    assert together is not None
+    return together if len(slippage) == 1 else {**together, "assumed_slippage_ticks": slippage}
 
 
 def _sums(reports: Sequence[Values], part: str, names: Sequence[str] = ()) -> dict[str, Any]:

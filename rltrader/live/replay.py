@@ -106,6 +106,7 @@ def _log_files(path: Path) -> list[Path]:
 
 
 def _show(report: dict[str, Any]) -> None:
+    from parity.live_replay.quality import assumed_words
     from parity.live_replay.replay import advice_words, words
 
     console = report_console(soft_wrap=True)
@@ -143,7 +144,7 @@ def _show(report: dict[str, Any]) -> None:
         say(
             f"all fills on the account: {change(costs['worse_ticks_mean'], 2)} ticks against the rules "
             f"on average, {dollars(costs['worse_dollars'])} a contract together; the rules assume "
-            f"{costs['assumed_slippage_ticks']} of slippage and no delay"
+            f"{assumed_words(costs)} of slippage and no delay"
         )
     if first is None:
         say("live and offline agree", "green")

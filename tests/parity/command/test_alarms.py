@@ -82,6 +82,23 @@ def test_every_seed_is_tried_once_and_every_difference_is_an_alarm(
     monkeypatch.setattr("parity.command.alarms._asked", lambda *_: {"of": "a run"})
     wanted = Runs(f"{PAIRS}:honest", seed=first, runs=6, transitions=32, resets=50)
     result = count_alarms(wanted, tmp_path)
+
+    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
+    wanted = Runs(f"{PAIRS}:honest", "reference", seed=first, runs=6, transitions=32, resets=50)
+    told = list[tuple[str, int, int]]()
+    result = count_alarms(wanted, tmp_path, lambda *given: told.append(given))
+    assert told == [(f"seed {first + n}", n + 1, 6) for n in range(6)]
+    assert result["pair"] == "a ship that lands: reference twice"
+    assert result["settings"] == {
+        "place": f"{PAIRS}:honest",
+        "against": "reference",
+        "runs": 6,
+        "seed": first,
+        "transitions": 32,
+        "resets": 50,
+    }
+    assert json.loads((tmp_path / "alarms.json").read_text()) == result
+    assert set(result["made"]) >= {"when", "versions", "device"}
     assert tried == list(range(first, first + 6))
     assert [one["seed"] for one in result["alarms"]] == [seed for seed in tried if seed % 3]
     assert [len(one["said"]) for one in result["alarms"]] == [seed % 3 for seed in tried if seed % 3]

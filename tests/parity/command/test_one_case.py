@@ -116,3 +116,16 @@ def test_rounding_is_not_wrong_unless_a_bound_says_so(by: float, wrong: bool) ->
     assert (fields["reward"][0], found) == ("logic" if wrong else "rounding", wrong)
     assert shown(step, rules={"reward": close(ulps=0)})[1]
     assert np.isclose(float(fields["reward"][1].split(", ")[1]), 2.5)
+
+
+def test_an_array_of_another_length_and_a_name_that_is_none_are_refused() -> None:
+    form = {"near": np.zeros((1, 2)), "count": np.zeros(1, np.int32)}
+    for given in (
+        {"near": [1.0], "count": 1},
+        {"near": [1.0, 2.0, 3.0], "count": 1},
+        {"near": [1.0, 2.0], "count": 1, "more": 2},
+        {"near": [1.0, 2.0]},
+        [1.0, 2.0],
+    ):
+        with refuses():
+            _fields("--state", given, form)

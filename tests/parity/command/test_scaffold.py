@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from parity.command.look import _played
 from parity.command.scaffold import _domain, scaffold
 from tests.parity.command import factories
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 HERE = "tests.parity.command.factories"
 
@@ -128,6 +130,22 @@ def test_a_domain_holds_every_number_that_was_seen(seen: list[float], domain: st
     assert _domain(np.array(seen)) == domain
 
 
+@pytest.mark.parametrize(
+    ("dtype", "most", "domain"),
+    [
+        (np.uint8, 255, "integer(3, 255)"),
+        (np.uint8, 254, "integer(3, 255)"),
+        (np.int8, 126, "integer(3, 127)"),
+        (np.uint64, 2**64 - 1, "integer(3, 18446744073709551615)"),
+        (np.int32, 255, "integer(3, 256)"),
+    ],
+)
+def test_a_domain_of_whole_numbers_ends_where_their_type_does(
+    dtype: type, most: int, domain: str
+) -> None:
+    assert _domain(np.array([3, most], dtype)) == domain
+
+
 WAGON = ["left_height", "left_speed", "right_height", "right_speed"]
 
 
@@ -186,3 +204,19 @@ def test_every_number_of_structures_within_structures_has_a_name_and_a_path_of_i
 def test_a_factory_that_no_line_imports_is_refused(port: str) -> None:
     with refuses():
         scaffold(f"{HERE}:Lift", port)
+
+
+@pytest.mark.parametrize(
+    ("reference", "port"),
+    [
+        *(("Lift", port) for port in ("NumpyLift", "OldLift", "HiddenLift", "StructLift", "program")),
+        *(("Lift", "LiftAgain"), ("Wagon", "GymnasiumWagon")),
+        *(("cartpole", port) for port in ("CartPole", "Pendulum", "NumpyCartPole", "Uncounted")),
+    ],
+)
+def test_a_first_pair_is_told_line_by_line(reference: str, port: str, snapshot: Snapshot) -> None:
+    """What was seen of numbers that are drawn, as ends of domains, is left out."""
+    text, todo = scaffold(f"{HERE}:{reference}", f"{HERE}:{port}")
+    lines = [re.sub(r"real\(.*\)", "real(...)", line) for line in text.split("\n")]
+    snapshot("pair", {f"{number:03}": line for number, line in enumerate(lines, 1)})
+    snapshot("todo", {f"{number:03}": line for number, line in enumerate(todo, 1)})

@@ -193,3 +193,10 @@ def test_every_stage_has_its_own_limit_and_its_own_rounding(limit: Tolerance, he
         assert [one.tolerance for one in board.comparisons] == list(limits.values())
         assert [one.passed for one in board.comparisons] == [passes] * len(STAGES)
         assert [one.mismatches for one in board.comparisons] == [0 if passes else 2] * len(STAGES)
+
+
+def test_limits_are_those_that_the_chain_is_read_by() -> None:
+    for limit, part in ((EQUAL, 0.0), (FEATURE, 1e-9), (FLOAT64, 1e-12), (FLOAT32, 1e-5)):
+        assert (limit.absolute, limit.relative, limit.ulps) == (part, part, 0)
+        assert limit.relative_to == "number"
+    assert (LOGITS32.absolute, LOGITS32.relative, LOGITS32.relative_to) == (1e-5, 1e-5, "row")

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from parity.export_chain.page import by_hop, render, share, small, tiles
+from parity.export_chain.page import (
+    by_hop,
+    certificate_words,
+    render,
+    share,
+    small,
+    tiles,
+    verdict,
+)
 from tests.foundation.report.layout import (
     REMAKE,
     layout_faults,
@@ -72,3 +80,88 @@ def test_differences_and_shares_in_words() -> None:
     assert [small(x) for x in (None, 0, 2.5e-7)] == ["no number", "0", "2.5e−7"]
     shares = [share(x) for x in (None, 0, 1e-4, 0.247, 1.37)]
     assert shares == ["beyond", "0", "below 0.1%", "24.7%", "137.0%, beyond"]
+
+
+def stage(hop: str, rows: int, **values: Any) -> dict[str, Any]:
+    return {
+        "hop": hop,
+        "rows": rows,
+        "largest_difference": 1e-9,
+        "share_of_limit": 0.25,
+        "passed": True,
+        **values,
+    }
+
+
+def test_a_hop_is_told_by_the_worst_of_its_stages() -> None:
+    one = [
+        stage("one", 10, largest_difference=3e-9, share_of_limit=0.5),
+        stage("one", 30, largest_difference=2e-9, share_of_limit=0.75),
+        stage("one", 20),
+    ]
+    two = [stage("two", 5), stage("two", 4, largest_difference=None, share_of_limit=None, passed=False)]
+    found = by_hop({"hops": [one[0], two[0], *one[1:], two[1]]})
+    assert found == [
+        {
+            "hop": "one",
+            "stages": 3,
+            "rows": 30,
+            "largest": "3.0e−9",
+            "share": "75.0%",
+            "passed": True,
+            "each": one,
+        },
+        {
+            "hop": "two",
+            "stages": 2,
+            "rows": 5,
+            "largest": "no number",
+            "share": "beyond",
+            "passed": False,
+            "each": two,
+        },
+    ]
+
+
+def test_ends_of_shares_and_what_a_certificate_says() -> None:
+    told = [share(x) for x in (9.99e-4, 1e-3, 1.0, 1.0001)]
+    assert told == ["below 0.1%", "0.1%", "100.0%", "100.0%, beyond"]
+    assert certificate_words({"verdict": "different"}) == "different"
+    assert certificate_words({}) == "–"
+    assert certificate_words("none") == "none"
+
+
+@pytest.mark.parametrize("csharp", ["checked", "refused", "not checked, since mcs is not installed"])
+def test_the_verdict_names_c_sharp_only_where_it_was_checked(csharp: str) -> None:
+    told = verdict({"verdict": "same", "csharp": csharp})
+    languages = "ONNX and C#." if csharp == "checked" else "ONNX."
+    assert (told.tone, told.headline) == ("good", "Every hop decides the same.")
+    assert told.reason == f"From raw bars to action, in JAX, PyTorch, Stable-Baselines3, {languages}"
+
+
+def test_tiles_tell_each_number_in_its_place() -> None:
+    report: dict[str, Any] = {
+        "actions": {
+            "compared": 100_512,
+            "near_ties": 1,
+            "near_tie_below": 1e-4,
+            "near_ties_decided_differently": 3,
+        },
+        "replay": {"episodes": 20, "trades": 41, "pnl_dollars": {"jax": 12.5, "sb3 by itself": -37.25}},
+        "day": {"day": "2025-01-08", "bars": 450, "decisions": 1_390, "trades": 1},
+    }
+    told = [(tile.label, tile.value, tile.below) for tile in tiles(report)]
+    ties = "1 near-tie (the best two actions' scores within 0.0001), 3 decided differently"
+    money = "US dollars, all episodes together"
+    assert told == [
+        ("Decisions compared", "100,512", ties),
+        ("Episodes replayed in the reference", "20", "41 trades"),
+        ("C# over a whole day, 2025-01-08", "450 bars", "1,390 decisions, 1 trade"),
+        ("PnL of the replay, JAX", "$12.50", money),
+        ("PnL of the replay, Stable-Baselines3 by itself", "−$37.25", money),
+    ]
+    report["replay"]["trades"] = 0
+    report["day"] = "not checked over a whole day: too few bars"
+    labels = [(tile.label, tile.below) for tile in tiles(report)]
+    assert labels[1][1].startswith("the policy takes no trade, so only the episodes")
+    assert len(labels) == 4

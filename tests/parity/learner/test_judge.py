@@ -7,7 +7,7 @@ import pytest
 
 from parity.engine.verify import CheckResult
 from parity.learner.cases import learner_cases
-from parity.learner.judge import LIMITS, _Judge
+from parity.learner.judge import LIMITS, _Judge, judge_updates
 
 
 @pytest.mark.parametrize("name", ["obs mean", "obs var"])
@@ -27,3 +27,9 @@ def test_one_wrong_running_statistic_of_many_is_seen(name: str, share: float, pa
     result = CheckResult("learner", case.name, 0)
     _Judge(case, result).statistics(0, theirs, ours)
     assert result.measures["observation statistics"].passed == passes
+
+
+def test_no_update_at_all_is_no_agreement() -> None:
+    result = judge_updates(learner_cases(0)[0], [], [])
+    assert (result.passed, result.compared) == (False, 0)
+    assert result.error == "there is no update to compare"

@@ -9,8 +9,13 @@ import pytest
 
 from parity.live_replay.decision_log import MODES, Between, Fill
 from parity.live_replay.fills import Matched
-from parity.live_replay.quality import account_fills, fill_costs, fill_quality, modes_of
-from parity.live_replay.together import join_reports
+from parity.live_replay.quality import (
+    account_fills,
+    assumed_words,
+    fill_costs,
+    fill_quality,
+    modes_of,
+)
 
 
 class Log:
@@ -89,118 +94,15 @@ def test_fills_cost_what_is_worse_less_what_is_better() -> None:
     }
 
 
-def report(name: str, **changes: Any) -> dict[str, Any]:
-    """Return a report of one log, as far as several are joined."""
-    fills = changes.pop("account_fills", [])
-    log = {
-        "file": name,
-        "last_line_cut_off": False,
-        "bars": 10,
-        "decisions": 0,
-        "with_advice": 0,
-        "fusion": None,
-        "symbol": "ES",
-        "phase": 1,
-        "policy_sha256": "aa",
-        "contracts": 1,
-        **changes.pop("log", {}),
-    }
-    return {
-        "verdict": "same",
-        "first": None,
-        "first_beside_fills": None,
-        "compared": {"bars": 10, "decisions": 0, "fills": 0},
-        "largest": {"bar": 0.0},
-        "fills": {"differ": 0, "price_apart": 0, "largest_ticks": 0.0, "allowed_ticks": 1.0},
-        "given_up": {},
-        "modes": {},
-        "account_fills": fills,
-        "live_fills": fill_quality(fills),
-        "fill_costs": fill_costs(fills, 12.5, 2),
-        "log": log,
-        "data": {"source": "bars", "sha256": "bb"},
-        "made": {"when": name},
-        **changes,
-    }
-
-
-def test_of_several_logs_the_last_counts_as_much_as_the_first() -> None:
-    """Whatever the first log lacks, the others may have, and it must not be lost."""
-    fills = account_fills(MATCHED, MINUTE)
-    wrong, beside = {"bar": 3, "stage": "fill"}, {"bar": 7, "stage": "mask"}
-    empty = report("a.jsonl")
-    full = report(
-        "b.jsonl",
-        verdict="different",
-        first=wrong,
-        first_beside_fills=beside,
-        compared={"bars": 7, "decisions": 4, "fills": 3},
-        largest={"bar": 0.5, "logits": 1e-7},
-        fills={"differ": 2, "price_apart": 1, "largest_ticks": 3.0, "allowed_ticks": 1.0},
-        given_up={"halted": 2},
-        modes={"live": {"bars": 7, "decisions": 4, "withheld": 1, "fills": 3}},
-        account_fills=fills,
-        log={"last_line_cut_off": True, "decisions": 4, "with_advice": 2, "policy_sha256": "cc"},
-        data={"source": "bars", "sha256": "dd"},
-    )
-    for reports in ([empty, full], [full, empty], [empty, full, empty]):
-        names = [one["log"]["file"] for one in reports]
-        others = len(reports) - 1
-        found = join_reports(reports)
-        digests = ["bb", "dd"] if names[0] == "a.jsonl" else ["dd", "bb"]
-        policies = ["aa", "cc"] if names[0] == "a.jsonl" else ["cc", "aa"]
-        assert found == {
-            "verdict": "different",
-            "first": {**wrong, "log": "b.jsonl"},
-            "first_beside_fills": {**beside, "log": "b.jsonl"},
-            "compared": {"bars": 7 + 10 * others, "decisions": 4, "fills": 3},
-            "largest": {"bar": 0.5, "logits": 1e-7},
-            "fills": {"differ": 2, "price_apart": 1, "largest_ticks": 3.0, "allowed_ticks": 1.0},
-            "given_up": {"halted": 2},
-            "modes": full["modes"],
-            "account_fills": fills,
-            "live_fills": fill_quality(fills),
-            "fill_costs": fill_costs(fills, 12.5, 2),
-            "logs": found["logs"],
-            "log": {
-                **empty["log"],
-                "bars": 10 * len(reports),
-                "decisions": 4,
-                "with_advice": 2,
-                "file": f"{len(reports)} logs",
-                "last_line_cut_off": True,
-                "policy_sha256": ", ".join(policies),
-            },
-            "data": {"source": "bars", "sha256": ", ".join(digests)},
-            "made": {"when": names[0]},
-        }
-        brief = {
-            "a.jsonl": ("same", None, 10, 0, 0, None, None),
-            "b.jsonl": ("different", wrong, 7, 4, 3, pytest.approx(0.1), 6.25),
-        }
-        assert [tuple(one.values()) for one in found["logs"]] == [
-            (name, *brief[name]) for name in names
-        ]
-
-
-def test_counts_and_fills_of_two_logs_are_added() -> None:
-    fills = account_fills(MATCHED, MINUTE)
-    modes = {"live": {"bars": 7, "decisions": 4, "withheld": 1, "fills": 3}}
-    given_up = {"an exit is on its way": 1, "halted": 2}
-    one = report("a.jsonl", modes=modes, account_fills=fills[:2], given_up={"halted": 5})
-    other = report(
-        "b.jsonl",
-        modes={**modes, "virtual": {"bars": 1, "decisions": 0, "withheld": 0, "fills": 0}},
-        account_fills=fills[2:],
-        given_up=given_up,
-    )
-    found = join_reports([one, other])
-    assert found["account_fills"] == fills
-    assert found["fill_costs"] == fill_costs(fills, 12.5, 2)
-    assert found["modes"] == {
-        "live": {"bars": 14, "decisions": 8, "withheld": 2, "fills": 6},
-        "virtual": {"bars": 1, "decisions": 0, "withheld": 0, "fills": 0},
-    }
-    assert found["given_up"] == {"an exit is on its way": 1, "halted": 7}
-    assert (found["verdict"], found["first"], found["first_beside_fills"]) == ("same", None, None)
-    assert join_reports([one]) == one
+@pytest.mark.parametrize(
+    ("assumed", "said"),
+    [
+        (0, "0 ticks"),
+        (1, "1 tick"),
+        (2, "2 ticks"),
+        ([0, 1], "0 or 1 ticks"),
+        ([1, 3, 1000], "1 or 3 or 1,000 ticks"),
+    ],
+)
+def test_assumed_slippage_is_told_in_ticks(assumed: int | list[int], said: str) -> None:
+    assert assumed_words({"assumed_slippage_ticks": assumed}) == said

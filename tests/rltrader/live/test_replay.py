@@ -93,7 +93,7 @@ def test_fills_of_the_account_are_said_by_hour_and_together(
         "filled on the account, entry, 15h New York: 3 with \N{MINUS SIGN}0.50 ticks against the rules "
         "on average, +2.5 at most; 123 ms from order to fill",
         "all fills on the account: +1.00 ticks against the rules on average, \N{MINUS SIGN}$12.50 a "
-        "contract together; the rules assume 1 of slippage and no delay",
+        "contract together; the rules assume 1 tick of slippage and no delay",
         "live and offline agree",
     ]
 
