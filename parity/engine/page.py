@@ -88,7 +88,7 @@ def render(report: Values) -> str:
         groups=_groups(checks),
         failed=failed,
         fields=sorted(fields, key=lambda field: field["stats"].mismatches == 0),
-        divergences=[_divergence(divergence, fields) for divergence in report["divergences"]],
+        divergences=[_divergence(one, report["checks"]) for one in report["divergences"]],
         units=units,
         world_columns=_columns(report["worlds"]),
         settings=_settings(report["worlds"]),
@@ -233,10 +233,8 @@ def _check(check: Values) -> dict[str, Any]:
         why = f"{place}: reference {mine}, port {theirs} {where}".rstrip()
     elif far and not why:
         name, measure = far[0]
-        why = (
-            f"{name}: relative error {measure['error']:.2g}, {measure['limit']:g} allowed, at "
-            f"{measure['where']}"
-        )
+        allowed = f"{measure['limit']:g} allowed, at {measure['where']}"
+        why = f"{name}: relative error {measure['error']:.2g}, {allowed}"
     notes = {}
     for name, value in check["notes"].items():
         if name == "reward_deviation_max":
@@ -309,11 +307,18 @@ def _measured(checks: Sequence[Values]) -> list[dict[str, Any]]:
     return tables
 
 
-def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
+def _rule(divergence: Values, checks: Sequence[Values]) -> str:
+    """Return the rule that a finding broke: its own check's, as others may hold that name to another."""
+    name, own = divergence["mismatch"]["field"], (divergence["check"], divergence["world"])
+    held = (check for check in checks if name in check["fields"])
+    rules = {(one["check"], one["world"]): str(one["fields"][name]["rule"]) for one in held}
+    return rules.get(own, next(iter(rules.values()), ""))
+
+
+def _divergence(divergence: Values, checks: Sequence[Values]) -> dict[str, Any]:
     """Return a finding with the distance of its first mismatch, and where else it was seen."""
     mismatch = divergence["mismatch"]
-    rules = {field["name"]: field["stats"].rule for field in fields}
-    rule = rules.get(mismatch["field"], "")
+    rule = _rule(divergence, checks)
     a, b = float(mismatch["reference"]), float(mismatch["port"])
     distance = None
     if tolerance_of(rule) is not None:
