@@ -308,7 +308,7 @@ def _measured(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
 
 def _rule(divergence: Values, checks: Sequence[Values]) -> str:
-    """Return the rule that a finding broke: its own check's, as others may hold that name to another."""
+    """Return the rule that a finding broke: its own check's; others may hold that name to another."""
     name, own = divergence["mismatch"]["field"], (divergence["check"], divergence["world"])
     held = (check for check in checks if name in check["fields"])
     rules = {(one["check"], one["world"]): str(one["fields"][name]["rule"]) for one in held}
