@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -54,11 +55,12 @@ class Recorder:
     def _wrapped(self, name: str, method: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
             result = self._watched(method, arguments, options)
-            double = options.get("double", arguments[-1] is True if arguments else False)
+            given = inspect.signature(method).bind(*arguments, **options).arguments
+            double = bool(given.get("double", False))
             if isinstance(result, Moments | Steps):
                 self._note(f"{'double' if double else 'native'} {name}", result)
             elif name == "lanes":
-                return _RecordedLanes(result, self, bool(double))
+                return _RecordedLanes(result, self, double)
             elif name == "spaces":
                 self._note_spaces(result)
             return result
