@@ -120,7 +120,12 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
 
             def note(change: Change, fate: Fate, judged: int) -> dict[str, Any]:
                 where = {"path": _shown(sources.paths[change.file]), "run": run}
-                line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
+                line: dict[str, Any] = {
+                    **asdict(change),
+                    **where,
+                    "outcome": fate.outcome,
+                    "by": fate.by,
+                }
                 if fate.outcome == UNJUDGED:
                     line["patience"] = wanted.patience
                 add(line)
