@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,8 @@ from foundation.json_reading import Artifact
 from parity.harness.output.certificate import bound_code, told_of_code
 from parity.harness.pair import Pair
 from parity.harness.places import load_pair
+from parity.harness.sides.side import Side
+from parity.harness.spaces import Space
 from parity.harness.verify import VERSIONED, verify
 from parity.mutation.by_seed import Ledger, Line, counted, judge_seeds
 
@@ -51,11 +54,26 @@ class Runs:
 
 
 def against_itself(pair: Pair, which: Sides) -> Pair:
-    """Return a pair of one side of a pair, twice; the pair itself for "pair"."""
+    """Return a pair of one side of a pair, twice; the pair itself for "pair".
+
+    Actions are drawn from the pair's action space and handed over as the pair hands them to that side.
+    """
     if which == "pair":
         return pair
     side = getattr(pair, which)
-    return replace(pair, name=f"{pair.name}: {which} twice", reference=side, port=side, accepted=())
+    partner: Side = side.partner
+    asked = pair.reference.spaces()["action"] or pair.port.spaces()["action"]
+    if _words(asked) != _words(side.spaces()["action"]):
+        declared = {**side.spaces(), "action": asked}
+        side = copy(side)
+        side.spaces = lambda: declared
+    twice = replace(pair, name=f"{pair.name}: {which} twice", reference=side, port=side, accepted=())
+    side.partner = partner  # its own, not itself
+    return twice
+
+
+def _words(space: Space | None) -> dict[str, str]:
+    return {name: leaf.describe() for name, leaf in (space or {}).items()}
 
 
 def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> dict[str, Any]:

@@ -236,10 +236,8 @@ def _check(check: Values) -> dict[str, Any]:
         why = f"{place}: reference {mine}, port {theirs} {where}".rstrip()
     elif far and not why:
         name, measure = far[0]
-        why = (
-            f"{name}: relative error {measure['error']:.2g}, {measure['limit']:g} allowed, at "
-            f"{measure['where']}"
-        )
+        allowed = f"{measure['limit']:g} allowed, at {measure['where']}"
+        why = f"{name}: relative error {measure['error']:.2g}, {allowed}"
     notes = {}
     for name, value in check["notes"].items():
         if name == "reward_deviation_max":

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from foundation.errors import run_command
-from parity.export_chain.csharp import MISSING, available, compile_checker
+from parity.export_chain.csharp import compile_checker, missing
 from parity.fusion.sides import Fuse, csharp_side, jax_side, torch_side
 from parity.fusion.verify import verify
 
@@ -21,10 +21,10 @@ def main(count: int, seed: int) -> None:
     sides: dict[str, Fuse] = {"JAX": jax_side, "PyTorch": torch_side}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        if available():
+        if (lacking := missing()) is None:
             sides["C#"] = csharp_side(compile_checker(scratch / "ParityCheck.exe"), scratch)
         else:
-            click.echo(f"C#: {MISSING}")
+            click.echo(f"C#: {lacking}")
         agreements = verify(sides, count, seed)
     for name, agreement in agreements.items():
         click.echo(

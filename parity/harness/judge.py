@@ -105,8 +105,9 @@ class Judge:
     def __init__(self, pair: Pair, probe: Cases, random: frozenset[str] = frozenset()) -> None:
         self.pair, self.random = pair, random
         self._largest: dict[str, Array] = {}
-        self._stepped = 0
-        first = self._arm(probe.rows(np.arange(min(len(probe), 8))), False)
+        self._given = 0
+        few = probe.rows(np.arange(min(len(probe), 8)))
+        first = self._arm(few, self.next_seeds(len(few)), False)
         self._check_rules(first)
         self.skipped = self._other_shapes(first)
         self.dtypes = {
@@ -170,9 +171,8 @@ class Judge:
             states[name] = value.astype(narrow) if value.dtype.kind == "f" else value
         return states
 
-    def _arm(self, cases: Cases, double: bool, state: Fields | None = None) -> Arm:
-        state = self.states(cases, double) if state is None else state
-        seeds, steps = self._seeds(cases), list[Steps]()
+    def _arm(self, cases: Cases, seeds: Array, double: bool) -> Arm:
+        state, steps = self.states(cases, double), list[Steps]()
         for word, side in (("reference", self.pair.reference), ("port", self.pair.port)):
             if side.can_write:
                 steps.append(side.transition(state, cases.action, seeds, double))
@@ -182,16 +182,17 @@ class Judge:
                 raise InputError(f"the {word} cannot be put in a state; give it write")
         return Arm(state, *steps)
 
-    def _seeds(self, cases: Cases) -> Array:
-        """Return what the draws of cases come from that are stepped now."""
-        return np.asarray((self._stepped + np.arange(len(cases))) % 2**31)
+    def next_seeds(self, count: int) -> Array:
+        """Return seeds int64 (count,) that no other set of cases has: those after all given before."""
+        first, self._given = self._given, self._given + count
+        return np.asarray((first + np.arange(count)) % 2**31)
 
     def step(self, cases: Cases) -> Evidence:
         """Step both sides in every case and label every field."""
-        self._stepped += len(cases)  # so that no two sets of cases draw the same starts
-        native = self._arm(cases, False)
-        double = self._arm(cases, True) if self.fractions and not self.no_double else None
-        nudged = self._nudged(cases, native) if self.fractions and double is None else None
+        seeds = self.next_seeds(len(cases))
+        native = self._arm(cases, seeds, False)
+        double = self._arm(cases, seeds, True) if self.fractions and not self.no_double else None
+        nudged = self._nudged(cases, seeds, native) if self.fractions and double is None else None
         labels = {}
         for name, a in native.reference.fields.items():
             if name in self.skipped or name in self.random:
@@ -207,7 +208,7 @@ class Judge:
             labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
             labels[name].beyond &= cases.source != "boundary"
-        evidence = Evidence(cases, native, double, labels, seeds=self._seeds(cases))
+        evidence = Evidence(cases, native, double, labels, seeds=seeds)
         evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
         return evidence
 
@@ -222,7 +223,7 @@ class Judge:
         self._largest[name] = largest
         return largest
 
-    def _nudged(self, cases: Cases, native: Arm) -> list[Steps]:
+    def _nudged(self, cases: Cases, seeds: Array, native: Arm) -> list[Steps]:
         """Return what the port does after its inputs were changed by a few units in the last place;
         the reference, where the port cannot be put in a state."""
         rng = np.random.default_rng(0)
@@ -238,7 +239,7 @@ class Judge:
                 finite = np.isfinite(value)
                 unit = np.spacing(np.abs(np.where(finite, value, 0)))
                 state[name] = np.where(finite, value + steps * unit, value).astype(value.dtype)
-            outcomes.append(side.transition(state, cases.action, self._seeds(cases)))
+            outcomes.append(side.transition(state, cases.action, seeds))
         return outcomes
 
     def _accepted(self, evidence: Evidence, name: str) -> Array:

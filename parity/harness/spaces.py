@@ -20,7 +20,8 @@ class Leaf:
         kind: "discrete": whole numbers from ``low`` to ``high``; "box": numbers within bounds.
         shape: of one element, () for a number.
         dtype: its name.
-        low, high: float64 or int64 of ``shape``; infinite where there is no bound.
+        low, high: of ``shape``; infinite where there is no bound. float64, and for whole numbers int64
+            or uint64 where a box's end is none that float64 holds.
     """
 
     kind: Literal["discrete", "box"]
@@ -40,21 +41,24 @@ class Leaf:
         share = rng.random(shape)
         drawn = low * (1 - share) + high * share  # the width itself may be beyond all numbers
         kind = rng.random(shape)
+        least, most = (
+            held_as(end if end.dtype.kind in "iu" else missing_too, self.dtype)
+            for end, missing_too in ((self.low, low), (self.high, high))
+        )
         values = np.select(
             [kind < 0.1, kind < 0.2, kind < 0.25],
-            [np.broadcast_to(low, shape), np.broadcast_to(high, shape), 0.0],
-            drawn,
+            [np.broadcast_to(least, shape), np.broadcast_to(most, shape), np.zeros((), self.dtype)],
+            held_as(drawn, self.dtype),
         )
-        rounded = values.astype(self.dtype)
-        return np.clip(rounded, low.astype(self.dtype), high.astype(self.dtype))
+        return np.clip(values, least, most)
 
     def _ends(self) -> tuple[Array, Array]:
         """Return the ends to draw between; a missing one is 10 from zero, or more as the other is."""
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):  # where both are missing there is no number
-            below = np.fmin(-10.0, self.high - np.maximum(10.0, np.abs(self.high)))
-            above = np.fmax(10.0, self.low + np.maximum(10.0, np.abs(self.low)))
-        low = np.where(np.isfinite(self.low), self.low, below)
-        high = np.where(np.isfinite(self.high), self.high, above)
+            below = np.fmin(-10.0, high - np.maximum(10.0, np.abs(high)))
+            above = np.fmax(10.0, low + np.maximum(10.0, np.abs(low)))
+        low, high = np.where(np.isfinite(low), low, below), np.where(np.isfinite(high), high, above)
         if np.dtype(self.dtype).kind != "f":
             return low, high
         most = float(np.finfo(self.dtype).max)
@@ -75,10 +79,20 @@ class Leaf:
         return f"{self.kind} from {_short(self.low)} to {_short(self.high)}{shape}, {self.dtype}"
 
 
+def held_as(values: Array, dtype: str | np.dtype[Any]) -> Array:
+    """Return numbers in a dtype; those beyond the whole numbers that it holds become its last one."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "iu" or values.dtype.kind in "iu":
+        return values.astype(dtype)
+    least, most = (dtype.type(end) for end in (np.iinfo(dtype).min, np.iinfo(dtype).max))
+    under, over = values <= float(least), values >= float(most)
+    return np.select([under, over], [least, most], np.where(under | over, 0, values).astype(dtype))
+
+
 def _unit(ends: Array) -> Array:
     """Return one unit in the last place of float32 at each end, 0 where there is none."""
     with np.errstate(over="ignore", invalid="ignore"):
-        units = np.spacing(np.abs(ends).astype(np.float32)).astype(np.float64)
+        units = np.spacing(np.abs(ends.astype(np.float32))).astype(np.float64)
     return np.where(np.isfinite(units), units, 0.0)
 
 
@@ -117,10 +131,7 @@ def describe_space(space: Any, prefix: str) -> Space:
         return {prefix: Leaf("discrete", nvec.shape, dtype, start, start + nvec - 1)}
     if hasattr(space, "low") and hasattr(space, "high"):
         shape = tuple(int(n) for n in space.shape)
-        low, high = (
-            np.broadcast_to(np.asarray(end, np.float64), shape).copy()
-            for end in (space.low, space.high)
-        )
+        low, high = (np.broadcast_to(_end(end), shape).copy() for end in (space.low, space.high))
         return {prefix: Leaf("box", shape, dtype, low, high)}
     if hasattr(space, "n"):
         shape = tuple(getattr(space, "shape", None) or ())
@@ -128,6 +139,14 @@ def describe_space(space: Any, prefix: str) -> Space:
         count = 2 if shape else int(_whole(prefix, "n", space.n, 1))
         return {prefix: Leaf("discrete", shape, dtype, first, first + count - 1)}
     raise InputError(f"the {prefix} space is of type {type(space).__name__}, which is not understood")
+
+
+def _end(given: Any) -> Array:
+    """Return a box's end as float64, or in 64 bits where it is whole and float64 may not hold it."""
+    end = np.asarray(given)
+    real = end.astype(np.float64)
+    exact = end.dtype.kind not in "iu" or bool((np.abs(real) < 2.0**53).all())
+    return real if exact else end.astype(np.uint64 if end.dtype.kind == "u" else np.int64)
 
 
 def nest_of(space: Any, prefix: str) -> Any:

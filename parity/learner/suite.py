@@ -42,6 +42,9 @@ TRAINED_TOGETHER = 2
 TRIES = 40
 """Seeds tried until one says something; with target_kl about three in ten do, else three in four."""
 
+APART = 2**31 // TRIES
+"""Distance of the seeds that are tried in turn."""
+
 CHANCE = 5.0
 """Deviations by which an action may be drawn too often or too seldom."""
 
@@ -93,7 +96,7 @@ class LearnerRun:
     """
 
     def __init__(self, case: LearnerCase, form: Form = "cpu") -> None:
-        """Drive both sides, with the case's seed or the first one after it that can be compared.
+        """Drive both sides, with the first of :func:`seeds_to_try` that can be compared.
 
         Where a decision of the reference lies within rounding (a ratio on the edge of its clip
         range, say), two right programs may decide differently, and all that follows differs; where
@@ -109,7 +112,7 @@ class LearnerRun:
         self.form: Form = form
         with port_at_work():
             self.params: EnvParams = make_params(case)
-        for seed in range(case.settings.seed, case.settings.seed + TRIES):
+        for seed in seeds_to_try(case.settings.seed):
             self.case = replace(case, settings=case.settings.override(seed=seed))
             reference = self._begin()
             self.weights: Fields = reference.weights
@@ -135,6 +138,14 @@ class LearnerRun:
             state = state_of_late(self.case, late, reference.weights, self.params)
             reference.begin_late(state, late.adam_steps)
         return reference
+
+
+def seeds_to_try(seed: int) -> list[int]:
+    """Return what a case is tried with in turn: its own seed, then others far from it.
+
+    Seeds less than :data:`APART` from each other share none, so no two rounds compare the same case.
+    """
+    return [(seed + number * APART) % 2**31 for number in range(TRIES)]
 
 
 def check_learner(seed: int = 0) -> Iterator[CheckResult]:

@@ -87,7 +87,8 @@ def _first(report: Any) -> str:
     """Return what objects to a port: a field with its verdict, or a question."""
     for one in report.fields:
         if not one.passed:
-            return f"field {one.name}: {'rounding' if not one.logic else one.verdict}"
+            beyond_alone = one.beyond and not one.logic
+            return f"field {one.name}: {'rounding' if beyond_alone else one.verdict}"
     for one in report.answers:
         if one.status == "different":
             return str(one.question)

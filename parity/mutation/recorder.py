@@ -63,7 +63,7 @@ class Recorder:
             if isinstance(result, Moments | Steps):
                 self._note(f"{'double' if double else 'native'} {name}", result)
             elif name == "lanes":
-                return _RecordedLanes(result, self, bool(double))
+                return _RecordedLanes(result, self, double)
             elif name == "spaces":
                 self._note_spaces(result)
             return result

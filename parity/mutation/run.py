@@ -25,12 +25,13 @@ from parity.harness.pair import Pair
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED
 from parity.mutation.by_seed import Ledger
-from parity.mutation.lines import LINE, LINES, key_of
+from parity.mutation.lines import LINE, LINES, is_settled, key_of
 from parity.mutation.operators import Change, changes_of, is_valid
 from parity.mutation.page import render, summarize
 from parity.mutation.port_modules import modules_of_reference, port_modules
 from parity.mutation.recorder import Function
 from parity.mutation.sample import draw
+from parity.mutation.score import UNJUDGED
 from parity.mutation.trial import Fate, Trials
 
 NUMBERS, PAGE = "mutants.json", "mutants.html"
@@ -78,6 +79,8 @@ class Sources:
 def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Judge mutants, going on where a run into the same folder was cut off; write page and numbers.
 
+    Those that took longer than an earlier run's patience are judged again where there is more.
+
     Args:
         wanted: what to measure.
         out: folder for mutants.jsonl, mutants.json and mutants.html.
@@ -107,14 +110,23 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
         entered = trials.control(list(sources.paths.values()))
         running = [one for one in allowed if not _is_never_run(one, sources, entered, shared)]
         drawn = _sample(sources, running, wanted)
-        known = {key_of(line): line for line in held}
+        known = {key_of(line): line for line in held if is_settled(line, wanted.patience)}
         before = [known[key_of(one)] for one in drawn if key_of(one) in known]
         waiting = [one for one in drawn if key_of(one) not in known]
-        with adding_lines(out / LINES, held) as add:  # those of another sample stay, too
+        anew = set(map(key_of, waiting))
+        kept = [line for line in held if key_of(line) not in anew]  # those of another sample, too
+        with adding_lines(out / LINES, kept) as add:
 
             def note(change: Change, fate: Fate, judged: int) -> dict[str, Any]:
                 where = {"path": _shown(sources.paths[change.file]), "run": ledger.run}
-                line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
+                line: dict[str, Any] = {
+                    **asdict(change),
+                    **where,
+                    "outcome": fate.outcome,
+                    "by": fate.by,
+                }
+                if fate.outcome == UNJUDGED:
+                    line["patience"] = wanted.patience
                 add(line)
                 done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
                 tell(done, len(before) + judged, len(drawn))

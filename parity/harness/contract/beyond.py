@@ -15,7 +15,7 @@ from parity.harness.cases import Cases
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.sides.side import Side
-from parity.harness.spaces import Leaf, Space
+from parity.harness.spaces import Leaf, Space, held_as
 from parity.harness.trees import Array, Fields, equal, take
 
 QUESTION = "actions beyond the bounds"
@@ -95,9 +95,10 @@ def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array | 
 def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) -> tuple[Array, Array]:
     """Return numbers above a box's high end (``sign`` 1) or below its low one (-1), in the dtype of
     those inside, and where the dtype holds one."""
-    dtype, end = inside.dtype, leaf.high if sign == 1 else leaf.low
+    low, high = leaf.low.astype(np.float64), leaf.high.astype(np.float64)
+    dtype, end = inside.dtype, high if sign == 1 else low
     with np.errstate(over="ignore"):
-        width = leaf.high - leaf.low
+        width = high - low
         far = np.where(np.isfinite(width), width, np.maximum(np.abs(end), 1.0))
         values = end + sign * far * rng.uniform(0.01, 1.0, inside.shape)
     if dtype.kind == "b":
@@ -108,10 +109,8 @@ def _beyond_end(rng: np.random.Generator, leaf: Leaf, sign: int, inside: Array) 
             least = np.nextafter(end.astype(dtype), dtype.type(sign * np.inf)).astype(np.float64)
             values = np.clip(sign * np.fmax(sign * values, sign * least), -most, most)
         else:
-            held = np.iinfo(dtype)
-            outward = np.fmax(np.ceil(sign * values), np.floor(sign * end) + 1)
-            values = np.clip(sign * outward, held.min, held.max)
-        new = values.astype(dtype)
+            values = sign * np.fmax(np.ceil(sign * values), np.floor(sign * end) + 1)
+        new = held_as(values, dtype)
     return new, sign * new.astype(np.float64) > sign * end
 
 

@@ -65,7 +65,7 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
             rows = np.flatnonzero(one.wrong(name))[:PROBES]
             few = one.cases.rows(rows)
             state = judge.states(few, False)
-            tries = [one.seeds[rows], *np.arange((SEEDS - 1) * len(rows)).reshape(SEEDS - 1, -1)]
+            tries = [one.seeds[rows], *(judge.next_seeds(len(rows)) for _ in range(SEEDS - 1))]
             for side, names in zip((pair.reference, pair.port), changing, strict=True):
                 if not side.can_write:
                     continue

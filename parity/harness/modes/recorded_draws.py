@@ -47,7 +47,7 @@ class Draws:
 
 
 class RecordingGenerator(np.random.Generator):
-    """NumPy's generator, which notes what it draws."""
+    """NumPy's generator, which notes what it draws; one that it spawns is of its class, and does so."""
 
     draws: Draws
 
@@ -59,10 +59,11 @@ class RecordingGenerator(np.random.Generator):
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Draw between two ends."""
-        shape = np.broadcast(low, high).shape if size is None else size
-        share = super().random(shape or None)
+        shape = (np.broadcast(low, high).shape or None) if size is None else size
+        share = super().random(shape)
         self.draws.note("uniform", share)
-        return low + (np.asarray(high) - low) * share if shape else float(low + (high - low) * share)
+        values = np.asarray(low + (np.asarray(high) - low) * share)
+        return float(values) if shape is None else values
 
     def integers(self, low: Any, high: Any = None, *arguments: Any, **options: Any) -> Any:
         """Draw whole numbers."""
@@ -78,10 +79,11 @@ class RecordingGenerator(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Draw from a normal distribution."""
-        shape = np.broadcast(loc, scale).shape if size is None else size
-        values = super().standard_normal(shape or None)
-        self.draws.note("normal", values)
-        return loc + np.asarray(scale) * values if shape else float(loc + scale * values)
+        shape = (np.broadcast(loc, scale).shape or None) if size is None else size
+        drawn = super().standard_normal(shape)
+        self.draws.note("normal", drawn)
+        values = np.asarray(loc + np.asarray(scale) * drawn)
+        return float(values) if shape is None else values
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -121,12 +123,11 @@ def generators(made: Callable[[Any], np.random.Generator]) -> Iterator[None]:
 def recording(draws: Draws) -> AbstractContextManager[None]:
     """Have generators that are made within note their draws: NumPy's own and Gymnasium's."""
 
-    def made(bits: Any) -> RecordingGenerator:
-        generator = RecordingGenerator(bits)
-        generator.draws = draws
-        return generator
+    class Recording(RecordingGenerator):
+        pass
 
-    return generators(made)
+    Recording.draws = draws
+    return generators(Recording)
 
 
 class Handed:

@@ -39,7 +39,8 @@ class Given:
 
 
 class ReplayingGenerator(np.random.Generator):
-    """NumPy's generator, which returns numbers that it is given instead of drawing its own."""
+    """NumPy's generator, which returns numbers that it is given instead of drawing its own; so does
+    one that it spawns, which is of its class."""
 
     given: Given
 
@@ -52,9 +53,10 @@ class ReplayingGenerator(np.random.Generator):
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Return numbers between two ends."""
-        shape = np.broadcast(low, high).shape if size is None else size
-        share = self.given.next("uniform", shape or None)
-        return low + (np.asarray(high) - low) * share if shape else float(low + (high - low) * share)
+        shape = (np.broadcast(low, high).shape or None) if size is None else size
+        share = self.given.next("uniform", shape)
+        values = np.asarray(low + (np.asarray(high) - low) * share)
+        return float(values) if shape is None else values
 
     def integers(
         self,
@@ -69,8 +71,8 @@ class ReplayingGenerator(np.random.Generator):
         first = 0 if high is None else low
         ends = np.broadcast(low, 0 if high is None else high).shape
         values = np.asarray(self.given.next("whole", (ends or None) if size is None else size))
-        whole: Array = (values + first).astype(dtype)
-        return whole[()]
+        whole: Array = np.asarray(values + first).astype(dtype)
+        return whole[()] if size is None else whole
 
     def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
         """Return numbers of the standard normal distribution."""
@@ -81,9 +83,9 @@ class ReplayingGenerator(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Return numbers of a normal distribution."""
-        shape = np.broadcast(loc, scale).shape if size is None else size
-        values = self.given.next("normal", shape or None)
-        return loc + np.asarray(scale) * values if shape else float(loc + scale * values)
+        shape = (np.broadcast(loc, scale).shape or None) if size is None else size
+        values = np.asarray(loc + np.asarray(scale) * self.given.next("normal", shape))
+        return float(values) if shape is None else values
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -95,9 +97,8 @@ class ReplayingGenerator(np.random.Generator):
 def replaying(given: Given) -> AbstractContextManager[None]:
     """Have generators that are made within return the numbers given: NumPy's own and Gymnasium's."""
 
-    def made(bits: Any) -> ReplayingGenerator:
-        generator = ReplayingGenerator(bits)
-        generator.given = given
-        return generator
+    class Replaying(ReplayingGenerator):
+        pass
 
-    return generators(made)
+    Replaying.given = given
+    return generators(Replaying)

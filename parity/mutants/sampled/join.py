@@ -19,6 +19,7 @@ from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.run import OUT, SUMMARY, show
 from parity.mutants.sampled.summary import read_judged, summarize
 from parity.mutation.lines import LINES, key_of
+from parity.mutation.score import UNJUDGED
 
 
 @click.command()
@@ -33,7 +34,8 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
                 f"{folder}: no {LINES}; give folders that a part of a sample was written to"
             )
         for line in read_judged(folder / LINES):
-            judged.setdefault(key_of(line), line)
+            if judged.get(key_of(line), {"outcome": UNJUDGED})["outcome"] == UNJUDGED:
+                judged[key_of(line)] = line
     lines = [judged[key] for key in sorted(judged)]
     out.mkdir(parents=True, exist_ok=True)
     with adding_lines(out / LINES, lines):

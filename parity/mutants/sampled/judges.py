@@ -140,8 +140,9 @@ class Judges:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
         fate = self._run(alone, place) if alone else Fate(SURVIVED)
-        if fate.outcome != TESTS and files:
-            fate = self._run(files, place)
+        if fate.outcome in (SURVIVED, UNJUDGED) and files:
+            more = self._run(files, place)
+            fate = fate if more.outcome == SURVIVED else more
         if fate.outcome == TESTS:
             self._require_sound(fate.by)
         return fate

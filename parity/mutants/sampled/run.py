@@ -32,9 +32,10 @@ from parity.mutants.sampled.modules import changed_modules, draw_changes
 from parity.mutants.sampled.summary import read_judged, summarize
 from parity.mutants.sampled.warm import warm
 from parity.mutants.sandbox import Sandbox, snapshot
-from parity.mutation.lines import LINES, key_of
+from parity.mutation.lines import LINES, is_settled, key_of
 from parity.mutation.operators import Change
 from parity.mutation.sample import shard
+from parity.mutation.score import UNJUDGED
 
 OUT = Path("reports/mutation_sample")
 SUMMARY = "score.json"
@@ -87,6 +88,7 @@ def command(
 ) -> None:
     """Try a seeded sample of mutants by module; write mutants.jsonl and score.json.
 
+    Mutants whose tests took longer than an earlier run's patience are judged again where there is more.
     Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
     """
     number, of = _part(part)
@@ -98,8 +100,10 @@ def command(
     chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof), number, of)
     out.mkdir(parents=True, exist_ok=True)
     lines = [line for line in read_judged(out / LINES) if not is_stale(PACKAGES_ROOT, line)]
-    known = {key_of(line) for line in lines}
+    known = {key_of(line) for line in lines if is_settled(line, patience)}
     waiting = [change for change in chosen if key_of(change) not in known][:most]
+    anew = set(map(key_of, waiting))
+    lines = [line for line in lines if key_of(line) not in anew]
     console = Console()
     if waiting:
         asked = None
@@ -161,6 +165,8 @@ def _judge(
                 line = {**asdict(change), "before": shown, "after": made}
                 line |= {"outcome": fate.outcome, "by": fate.by[:SHOWN]}
                 line["source"] = file_digest(PACKAGES_ROOT / change.file)
+                if fate.outcome == UNJUDGED:
+                    line["patience"] = patience
                 add(line)
                 judged.append(line)
                 bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")

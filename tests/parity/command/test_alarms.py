@@ -10,13 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from gymnasium.spaces import Discrete
 
 from foundation.files import json_digest
+from parity import Pair, Port, Program, Reference
 from parity.command import alarms
 from parity.command.alarms import Runs, against_itself, count_alarms
 from parity.command.main import app
+from parity.harness import cases as make
 from parity.harness.places import load_pair
 from tests.sentences import refuses
 
@@ -149,3 +154,74 @@ def test_a_line_is_of_the_pairs_own_module_and_of_how_much_is_compared(
     said = {"module": {"code"}, "runs": set(), "side": {"against"}}
     assert differ == said.get(what, {what})
     assert set(before) == {"pair", "against", "transitions", "resets", "code", "packages", "versions"}
+
+    assert (after == before) == (what == "runs")
+
+
+class Stick:
+    """Notes what it was asked for: -1, 0 or 1."""
+
+    def reset(self, seed: int) -> Any:
+        self.taken = 0
+        return np.float32(0)
+
+    def step(self, action: int) -> Any:
+        self.taken = int(action)
+        return np.float32(self.taken), 0.0, False, False, {}
+
+
+def stick(port_space: Any, reference_space: Any) -> Pair:
+    def reset(key: Any) -> Any:
+        return jnp.float32(0), {"taken": jnp.int32(0)}
+
+    def step(key: Any, state: Any, action: Any) -> Any:
+        new = {"taken": jnp.asarray(action, jnp.int32)}
+        flag = jnp.bool_(False)
+        return jnp.asarray(action, jnp.float32), new, jnp.float32(0), flag, flag, {}
+
+    def write(one: Stick, state: Any) -> None:
+        one.taken = int(state["taken"])
+
+    return Pair(
+        "a stick",
+        Reference.mutable(
+            Stick,
+            lambda one: {"taken": one.taken},
+            lambda one, seed: one.reset(seed),
+            lambda one, action: one.step(action),
+            write,
+            action_space=None if reference_space is None else lambda one: reference_space,
+        ),
+        Port.functional(
+            lambda: Program(reset, step, None, port_space), convert_action=lambda action: action + 1
+        ),
+    )
+
+
+SHIFTED, PLAIN = Discrete(3, start=-1), Discrete(3)
+
+
+@pytest.mark.parametrize(
+    ("which", "port_space", "reference_space", "first", "taken"),
+    [
+        ("port", PLAIN, SHIFTED, -1, {0, 1, 2}),
+        ("port", None, SHIFTED, -1, {0, 1, 2}),
+        ("port", PLAIN, None, 0, {1, 2, 3}),
+        ("reference", PLAIN, SHIFTED, -1, {-1, 0, 1}),
+        ("reference", PLAIN, None, 0, {0, 1, 2}),
+    ],
+)
+def test_a_side_twice_is_given_the_actions_that_the_pair_gives_it(
+    which: Any, port_space: Any, reference_space: Any, first: int, taken: set[int]
+) -> None:
+    pair = stick(port_space, reference_space)
+    declared = [side.spaces()["action"] for side in (pair.reference, pair.port)]
+    twice = against_itself(pair, which)
+    assert twice.reference is twice.port
+    cases = make.visited(twice, 96, 0)
+    assert set(cases.action["action"].tolist()) == {first, first + 1, first + 2}
+    steps = twice.port.transition(cases.state, cases.action, np.arange(len(cases)))
+    assert set(steps.state["taken"].tolist()) == taken
+    assert (pair.reference.partner, pair.port.partner) == (pair.port, pair.reference)
+    for side, before in zip((pair.reference, pair.port), declared, strict=True):
+        assert str(side.spaces()["action"]) == str(before)

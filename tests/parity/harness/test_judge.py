@@ -33,11 +33,12 @@ def test_no_two_sets_of_cases_draw_from_the_same_seeds(monkeypatch: pytest.Monke
         return given(self, state, action, seeds, *more)
 
     monkeypatch.setattr(side, "transition", transition)
-    for _ in range(2):
-        judge.step(base)
-    first, second = (set(seeds.tolist()) for seeds in (seen[0], seen[-1]))
-    assert len(first) == len(second) == 64
-    assert not first & second
+    sets = [judge.step(base.rows(np.arange(count))).seeds for count in (64, 10, 4, 64)]
+    sets += [judge.next_seeds(3), judge.step(base).seeds]
+    assert [len(set(seeds.tolist())) for seeds in sets] == [64, 10, 4, 64, 3, 64]
+    assert len(set(np.concatenate(sets).tolist())) == 209
+    handed = {tuple(seeds.tolist()) for seeds in seen}
+    assert handed == {tuple(seeds.tolist()) for seeds in (*sets[:4], sets[5])}
 
 
 def judged(port: Any = None, count: int = 64, **changes: Any) -> Evidence:

@@ -321,3 +321,41 @@ def test_whole_counts_are_taken_in_whatever_form(kind: Any) -> None:
     assert (leaf.low.tolist(), leaf.high.tolist(), leaf.low.dtype) == (2, 4, np.int64)
     (leaf,) = describe_space(many, "a").values()
     assert (leaf.low.tolist(), leaf.high.tolist(), leaf.high.dtype) == ([1, 0], [2, 2], np.int64)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype", "ends"),
+    [
+        (-np.inf, np.inf, "int64", (-(2**63), 2**63 - 1)),
+        (-(2**63) + 2, 2**63 - 3, "int64", (-(2**63) + 2, 2**63 - 3)),
+        (-7, 2**62 + 1, "int64", (-7, 2**62 + 1)),
+        (-(2**53) - 1, 12, "int64", (-(2**53) - 1, 12)),
+        (3, 2**64 - 1, "uint64", (3, 2**64 - 1)),
+        (2**63 + 1, 2**63 + 2**40 + 1, "uint64", (2**63 + 1, 2**63 + 2**40 + 1)),
+        (-(2**31), 2**31 - 1, "int32", (-(2**31), 2**31 - 1)),
+        (0, 255, "uint8", (0, 255)),
+    ],
+)
+def test_a_box_of_whole_numbers_is_drawn_from_up_to_its_very_ends(
+    low: Any, high: Any, dtype: str, ends: tuple[int, int]
+) -> None:
+    given = gymnasium.spaces.Box(low, high, (2,), np.dtype(dtype).type)
+    assert (int(given.low[0]), int(given.high[0])) == ends
+    box = describe_space(given, "action")["action"]
+    values = box.sample(np.random.default_rng(0), 400)
+    assert values.dtype == dtype
+    assert all(given.contains(value) for value in values)
+    assert (int(values.min()), int(values.max())) == ends
+    assert 0.05 < (values == ends[0]).mean() < 0.5 > (values == ends[1]).mean() > 0.05
+    assert len(np.unique(values)) >= min(ends[1] - ends[0] + 1, 150)
+    assert box.contains(values).all()
+
+
+def test_whole_numbers_of_a_box_whose_ends_its_dtype_does_not_hold_stay_within_it() -> None:
+    box = Leaf("box", (), "int32", np.array(-3e9), np.array(np.inf))
+    values = box.sample(np.random.default_rng(0), 400)
+    assert (values.dtype, values.min(), values.max()) == (np.int32, -(2**31), 10)
+    above = replace(box, low=np.array(-8.0), high=np.array(1e19), dtype="int64")
+    values = above.sample(np.random.default_rng(0), 400)
+    assert (values.dtype, values.min(), values.max()) == (np.int64, -8, 2**63 - 1)
+    assert len(np.unique(values)) > 200

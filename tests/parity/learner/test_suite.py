@@ -35,6 +35,7 @@ from parity.learner.suite import (
     count_checks,
     coverage_of,
     decision_cases,
+    seeds_to_try,
     uneven_minibatches,
 )
 from tests.sentences import refuses
@@ -102,11 +103,21 @@ def test_seeds_in_which_a_case_does_not_show_what_it_is_for_are_passed_over(
     case = small_cases(3)[1]
     assert case.must_show == (KL_ENDS_ALL,)
     run = LearnerRun(case)
-    assert run.case.settings.seed > 3
+    assert run.case.settings.seed in seeds_to_try(3)[1:]
     assert run.coverage[f"learner: {KL_ENDS_ALL}"] > 0
     monkeypatch.setattr("parity.learner.suite.TRIES", 1)
     with refuses(kind=ArithmeticError):
         LearnerRun(replace(case, must_show=("flight",)))
+
+
+@pytest.mark.parametrize("first", [0, 20_261_129, 2**31 - 5])
+def test_rounds_of_several_seeds_never_try_a_seed_twice(first: int) -> None:
+    rounds = [seeds_to_try(seed % 2**31) for seed in (*range(first, first + 50), first + 53_000_000)]
+    assert [tried[0] for tried in rounds[:50]] == [seed % 2**31 for seed in range(first, first + 50)]
+    assert {len(tried) for tried in rounds} == {40}
+    every = [seed for tried in rounds for seed in tried]
+    assert len(set(every)) == len(every)
+    assert 0 <= min(every) <= max(every) < 2**31
 
 
 def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:

@@ -325,3 +325,29 @@ def test_each_line_and_the_report_say_what_was_judged_and_how(
     assert json.loads((tmp_path / NUMBERS).read_text()) == json.loads(json.dumps(report))
     counts = [report["by_kind"][kind]["tried"] for kind in report["by_kind"]]
     assert sum(counts) == 5
+
+
+def test_mutants_that_took_too_long_are_judged_again_with_more_patience(
+    tmp_path: Path, told: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = Trials.judge
+
+    def judge(self: Trials, module: str, change: Change, source: bytes, number: int) -> Fate:
+        fate = quick(self, module, change, source, number)
+        slow = fate.outcome == "killed" and self.patience < 60
+        return Fate("not judged", "no answer") if slow else fate
+
+    monkeypatch.setattr(Trials, "judge", judge)
+    wanted = Wanted(PLACE, count=12, modules=(PORT,), patience=20.0, **SIZES)
+    first = measure(wanted, tmp_path)
+    late = first["score"]["not judged"]
+    assert 0 < late < first["tried"] == len(told) == 12
+    assert {one["patience"] for one in first["not_judged"]} == {20.0}
+    for patience, asked in ((20.0, 0), (20.5, late), (600.0, late), (30.0, 0)):
+        told.clear()
+        report = measure(replace(wanted, patience=patience), tmp_path)
+        assert len(told) == asked
+        assert report["score"]["not judged"] == (late if patience <= 20.5 else 0)
+        assert len(read_lines(tmp_path / LINES)) == report["tried"] == 12
+    assert report["score"]["killed"] == late
+    assert not any("patience" in line for line in read_lines(tmp_path / LINES))

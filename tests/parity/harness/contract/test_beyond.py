@@ -14,7 +14,7 @@ from parity.harness.contract.beyond import _beyond_box, _outside, ask_beyond
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.mutable import MutableSide
-from parity.harness.spaces import Leaf
+from parity.harness.spaces import Leaf, describe_space
 from tests.parity.harness.lander import Ship, mutable, pair, program, read, write
 
 
@@ -302,3 +302,25 @@ def test_a_port_that_a_refusal_leaves_undone_is_reset_before_it_is_asked_on() ->
             "with -1 both sides refuse (ValueError: no action, ValueError: no action); with 2 both "
             "sides do the same in 64 cases"
         )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "above", "below"),
+    [
+        (-(2**62), 2**62, True, True),
+        (-(2**63), 2**62, True, False),
+        (-(2**63), 2**63 - 1, False, False),
+    ],
+)
+def test_whole_numbers_beyond_a_wide_box_of_64_bits(
+    low: int, high: int, above: bool, below: bool
+) -> None:
+    box = gymnasium.spaces.Box(low, high, (2,), np.int64)
+    leaf = describe_space(box, "action")["action"]
+    values = _beyond_box(np.random.default_rng(0), leaf, np.zeros((200, 2), np.int64))
+    if values is None:
+        assert not above
+        assert not below
+        return
+    assert not any(box.contains(row) for row in values)
+    assert (bool((values > high).any()), bool((values < low).any())) == (above, below)

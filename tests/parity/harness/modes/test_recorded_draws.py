@@ -242,3 +242,52 @@ def test_where_no_numbers_are_left_the_last_is_handed_over_again_and_zeros_where
     assert asked.next("whole", 3).tolist() == [3.0, 4.0, 0.0]
     assert asked.next("normal", ()).tolist() == 0.0
     assert asked.used == {"uniform": 3, "whole": 3, "normal": 1}
+
+
+@pytest.mark.parametrize("size", [0, (0,), (2, 0), (), 1, (1, 2), np.int64(0)])
+def test_shapes_of_no_number_and_of_one_are_those_that_numpy_draws(size: Any) -> None:
+    def shapes() -> list[Any]:
+        rng = np.random.default_rng(3)
+        drawn = [
+            rng.random(size),
+            rng.uniform(size=size),
+            rng.uniform(-2.0, 3.0, size),
+            rng.integers(3, 9, size),
+            rng.standard_normal(size),
+            rng.normal(size=size),
+            rng.normal(5.0, 0.25, size),
+            rng.uniform([], []),
+            rng.normal([], 1.0),
+        ]
+        return [(type(one), one.dtype, one.shape) for one in drawn]
+
+    plain, draws = shapes(), Draws()
+    with recording(draws):
+        assert shapes() == plain
+    count = int(np.prod(size))
+    assert draws.counts == {"uniform": 3 * count, "whole": count, "normal": 3 * count}
+    given = Given(draws.numbers)
+    with replaying(given):
+        assert shapes() == plain
+    assert given.used == draws.counts
+
+
+def test_what_a_spawned_generator_draws_is_recorded_and_handed_over_too() -> None:
+    def draw() -> list[Any]:
+        rng = np.random.default_rng(3)
+        first, second = rng.spawn(2)
+        (third,) = second.spawn(1)
+        return [rng.random(), first.random(2), third.normal(2.0, 3.0), second.integers(4, 9, 3)]
+
+    plain, draws = draw(), Draws()
+    with recording(draws):
+        assert_alike(draw(), plain)
+    assert draws.counts == {"uniform": 3, "whole": 3, "normal": 1}
+    assert draws.numbers["uniform"] == [plain[0], *plain[1]]
+    given = Given(draws.numbers)
+    with replaying(given):
+        assert_alike(draw(), plain)
+        np.random.default_rng(1).spawn(1)[0].shuffle([1, 2])
+    assert given.used == draws.counts
+    assert given.others == {"numpy's Generator.shuffle"}
+    assert not draws.others

@@ -253,3 +253,27 @@ def test_a_reference_that_draws_more_in_some_states_is_not_asked() -> None:
     answer = ask_same_draws(Judge(pair, base, drawn), base, drawn, 0)[1]
     assert answer.status == "not asked"
     assert answer.text == "how many numbers the reference draws depends on the state"
+
+
+class Fleet(Ferry):
+    """Each boat draws from a generator that the harbour's has spawned."""
+
+    def reset(self, seed: int) -> Any:
+        self.rng = np.random.default_rng(seed).spawn(1)[0]
+        self.cell = int(self.rng.integers(0, 40))
+        return np.float64(self.cell)
+
+
+@pytest.mark.parametrize(("wind", "status"), [(0.2, "same"), (0.2 * (1 + 1e-6), "different")])
+def test_a_reference_that_spawns_generators_is_asked_as_any_other(wind: float, status: str) -> None:
+    def reseed(one: Ferry, seed: int) -> None:
+        one.rng = np.random.default_rng(seed).spawn(1)[0]
+
+    side = replace(ferry(), make=Fleet, reseed=reseed)
+    pair = Pair("a fleet", side, ferry(wind=wind), {"cell": integer(0, 39)})
+    base = make.visited(pair, 512, 0)
+    drawn = frozenset({"cell", "obs"})
+    first, second = ask_same_draws(Judge(pair, base, drawn), base, drawn, 0)
+    assert (first.status, second.status) == ("same", status)
+    assert "1 whole" in first.text
+    assert "1 uniform" in second.text

@@ -43,3 +43,15 @@ def test_lines_that_do_not_say_all_are_refused(tmp_path: Path) -> None:
     (tmp_path / LINES).write_text(json.dumps(_line("b.py", "gate")) + "\n" + json.dumps(short) + "\n")
     result = CliRunner().invoke(command, [str(tmp_path), "--out", str(tmp_path / "out")])
     check_error(result.exception)
+
+
+def test_what_one_part_could_not_judge_another_may_have(tmp_path: Path) -> None:
+    fates = {"one": ["not judged", "gate"], "two": ["survived", "not judged"], "three": ["gate"] * 2}
+    for name, outcomes in fates.items():
+        (tmp_path / name).mkdir()
+        lines = [_line(file, outcome) for file, outcome in zip("ab", outcomes, strict=True)]
+        (tmp_path / name / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "out"
+    result = CliRunner().invoke(command, [*(str(tmp_path / name) for name in fates), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert [line["outcome"] for line in read_lines(out / LINES)] == ["survived", "gate"]

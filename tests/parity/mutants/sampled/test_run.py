@@ -31,7 +31,7 @@ from parity.mutants.sandbox import Sandbox
 from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
 from parity.mutation.sample import shard
-from parity.mutation.score import SURVIVED, score_of
+from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED, score_of
 from tests.sentences import check_error, refuses
 
 GAE, LIMITS = "jax_port/ppo/gae.py", "markets/limits.py"
@@ -250,3 +250,66 @@ def test_a_checkout_that_a_test_wrote_to_judges_nothing_more(tmp_path: Path) -> 
     file.unlink()
     with refuses():
         run.require_unchanged(tmp_path, before)
+
+
+def test_what_took_too_long_is_judged_again_with_more_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[Change], list[str]]] = []
+
+    def judge(waiting: Any, *rest: Any) -> Any:
+        *_, before, _ = rest
+        asked.append((list(waiting), [line["by"] for line in before]))
+        return []
+
+    monkeypatch.setattr(run, "_judge", judge)
+    mine = draw_changes(PACKAGES_ROOT, 5, 1, [GAE])
+    kept = {"before": "", "after": "", "source": file_digest(PACKAGES_ROOT / GAE)}
+    fates: list[dict[str, Any]] = [
+        {"outcome": "not judged", "patience": 20.0, "by": "a"},
+        {"outcome": "survived", "by": "b"},
+        {"outcome": "not judged", "by": "of before there was such a field"},
+        {"outcome": "not judged", "patience": 300.0, "by": "d"},
+        {"outcome": "tests", "by": "e"},
+    ]
+    lines = [{**asdict(change), **kept, **fate} for change, fate in zip(mine, fates, strict=True)]
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    arguments = ["--count", "5", "--seed", "1", "--file", GAE, "--out", str(tmp_path)]
+    for patience in ("20", "20.5", "301"):
+        (tmp_path / LINES).write_text(written)
+        result = CliRunner().invoke(command, [*arguments, "--patience", patience])
+        assert result.exit_code == 0, result.output
+    assert asked == [
+        ([mine[2]], ["a", "b", "d", "e"]),
+        ([mine[0], mine[2]], ["b", "d", "e"]),
+        ([mine[0], mine[2], mine[3]], ["b", "e"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("alone", "files", "outcome"),
+    [
+        (Ran(None, ""), Ran(0, ""), UNJUDGED),
+        (Ran(None, ""), Ran(1, "FAILED tests/test_b.py::test_b - no"), TESTS),
+        (Ran(None, ""), Ran(None, ""), UNJUDGED),
+        (Ran(0, ""), Ran(None, ""), UNJUDGED),
+        (Ran(0, ""), Ran(1, "FAILED tests/test_b.py::test_b - no"), TESTS),
+        (Ran(0, ""), Ran(0, ""), SURVIVED),
+        (Ran(1, "FAILED tests/test_a.py::test_a - no"), Ran(0, ""), TESTS),
+        (Ran(4, "ImportError while loading conftest\nNameError: no"), Ran(0, ""), CRASHED),
+    ],
+)
+def test_what_tests_asked_alone_say_is_not_forgotten_for_what_files_say(
+    alone: Ran, files: Ran, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("tests/markets/test_limits.py::test_a",), ("tests/markets/test_limits.py",)
+    monkeypatch.setattr(Judges, "tests_for", lambda self, change: asked)
+
+    def pytest_says(arguments: Any, cwd: Path, env: Any, seconds: float) -> Ran:
+        if not cwd.is_relative_to(tmp_path):
+            return Ran(0, "")  # of the unchanged code
+        return alone if arguments[-1] in asked[0] else files
+
+    judges = Judges(PACKAGES_ROOT, Sandbox(tmp_path), 1.0, pytest=pytest_says)
+    change = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(worst, scaled) < 0")
+    assert judges.judge(change, 0).outcome == outcome
