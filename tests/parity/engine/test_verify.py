@@ -351,6 +351,7 @@ def test_a_replay_that_lacks_a_field_is_told_and_its_restarts_do_not_pass(name: 
         ("replay", "north", False, f"fields without a counterpart or a rule: {name}"),
         ("restart", "north", False, "not carried out, as the replay could not be compared"),
     ]
+    assert [(one.compared, one.numbers) for one in found] == [(sum(LENGTHS), 0), (0, 0)]
     assert found[0].notes == {"episodes": 3, "policies": {"left": 2, "right": 1}}
     summary = Report("", 0, "", [], found, frozenset()).summary()
     assert (summary["episodes"], summary["failed_checks"]) == (3, 2)
