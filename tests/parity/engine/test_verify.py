@@ -74,6 +74,7 @@ def test_one_other_number_anywhere_is_found_and_named_with_its_place() -> None:
         other = changed(theirs, place)[place].item()
         wanted = Mismatch(place[0], step, name, place[leading:], theirs[place].item(), other)
         assert result.first == wanted
+        assert isinstance(result.first.port, type(result.first.reference))
         assert (result.passed, result.mismatches) == (False, 1)
         wrong = {field: one.mismatches for field, one in result.fields.items() if one.mismatches}
         assert wrong == {name: 1}
