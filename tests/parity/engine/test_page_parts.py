@@ -293,3 +293,16 @@ def test_episodes_that_could_not_be_compared_are_no_episodes_of_none() -> None:
     assert "no replay could be compared" in render(
         values_of(Report("a pair", 7, "jitted", [], [lost], frozenset()))
     )
+
+
+@pytest.mark.parametrize(("rows", "failed", "opened"), [(8, 0, 1), (9, 0, 0), (9, 1, 1), (12, 1, 1)])
+def test_checks_of_a_kind_are_open_where_they_are_few_or_one_failed(
+    rows: int, failed: int, opened: int
+) -> None:
+    checks = [CheckResult("data", f"world {row}", row, {"age": seen(BARS, 2)}) for row in range(rows)]
+    if failed:
+        checks[-1].error = "not carried out"
+    page = render(values_of(Report("a pair", 7, "jitted", [], checks, frozenset())))
+    assert page.count('<details class="card" open>') == opened
+    assert page.count("not carried out") == 3 * failed  # in the verdict, and beside both of its rows
+    assert f"all {rows}</td>" in page

@@ -222,3 +222,28 @@ def test_what_a_step_returns_stands_for_a_field_of_the_state_of_that_name() -> N
     recording = record_actions(pair, 0, np.array([1, 2], np.int32), np.zeros((2, 3), np.int32))
     seen = replay(pair, recording)
     assert recording.after["steps"].tolist() == seen.after["steps"].tolist() == [[10, 20, 30]] * 2
+
+
+def test_actions_with_a_fraction_and_of_several_numbers_reach_the_port_as_they_are() -> None:
+    given = walker_pair()
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        out = given.port.step(key, state, (action[:, 1] > 0).astype(jnp.int32), params)
+        return out._replace(outcome={**out.outcome, "reward": action[:, 0], "taken": action})
+
+    place = np.array([0, 5], np.int32)
+    actions = np.array([[[0.7, 1], [-0.25, -2], [3e9, 4]], [[0.1, -1], [7, 0], [0.5, 0.5]]], np.float32)
+    recording = Recording(
+        worlds=place * 0,
+        actions=actions,
+        lengths=np.full(2, 3, np.int32),
+        before={"place": place, "steps": place * 0, "begun": place},
+        after={},
+        injected=True,
+        starts=place,
+        labels=[""] * 2,
+    )
+    seen = replay(replace(given, port=replace(given.port, step=step)), recording)
+    assert np.array_equal(seen.after["reward"], actions[..., 0])
+    assert np.array_equal(seen.after["taken"], actions)
+    assert seen.after["place"].tolist() == [[1, 0, 1], [4, 3, 4]]

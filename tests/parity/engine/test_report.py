@@ -77,6 +77,7 @@ def test_what_had_to_be_seen_and_was_not_makes_no_verdict_of_same() -> None:
         failure = case.find("failure")
         assert failure is not None
         assert (case.get("name"), failure.get("message")) == ("coverage", "never seen: held, sold")
+    assert report(checks, *"hgfedcba").missing == list("abcdefgh")
     checks[2].coverage = Counter(sold=1, held=2)
     assert report(checks, "bought", "sold", "held").verdict == SAME
 

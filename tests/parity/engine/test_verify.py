@@ -74,6 +74,7 @@ def test_one_other_number_anywhere_is_found_and_named_with_its_place() -> None:
         other = changed(theirs, place)[place].item()
         wanted = Mismatch(place[0], step, name, place[leading:], theirs[place].item(), other)
         assert result.first == wanted
+        assert isinstance(result.first.port, type(result.first.reference))
         assert (result.passed, result.mismatches) == (False, 1)
         wrong = {field: one.mismatches for field, one in result.fields.items() if one.mismatches}
         assert wrong == {name: 1}
@@ -351,6 +352,7 @@ def test_a_replay_that_lacks_a_field_is_told_and_its_restarts_do_not_pass(name: 
         ("replay", "north", False, f"fields without a counterpart or a rule: {name}"),
         ("restart", "north", False, "not carried out, as the replay could not be compared"),
     ]
+    assert [(one.compared, one.numbers) for one in found] == [(sum(LENGTHS), 0), (0, 0)]
     assert found[0].notes == {"episodes": 3, "policies": {"left": 2, "right": 1}}
     summary = Report("", 0, "", [], found, frozenset()).summary()
     assert (summary["episodes"], summary["failed_checks"]) == (3, 2)

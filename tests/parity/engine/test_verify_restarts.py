@@ -10,11 +10,13 @@ from itertools import product
 import numpy as np
 import pytest
 
+from parity.engine.compare import close, exact
 from parity.engine.pair import Fields
-from parity.engine.verify import Mismatch, check_restarts
+from parity.engine.verify import Mismatch, check_restarts, judge_replay
 from tests.parity.engine.made_sides import (
     LANES,
     LENGTHS,
+    RULES,
     STEPS,
     changed,
     pair_of,
@@ -223,3 +225,15 @@ def test_what_stands_behind_an_episode_s_end_is_no_restart() -> None:
     )
     result = check_restarts(pair_of(), recording, made)
     assert (result.passed, result.compared) == (True, 2)
+
+
+def test_the_episode_that_is_off_by_the_largest_share_of_itself_is_named() -> None:
+    """Not that whose reward is off by the most."""
+    recording, played = sides()
+    recording.after["reward"] = np.array([[50, 30, 20], [0.5, 9, 9], [-8, 4, 9]], np.float32)
+    ours = np.array([[50, 30, 27], [0.25, 9, 9], [-8, 4.5, 9]], np.float32)
+    rules = {**RULES, "masks": exact(), "reward": close(floor=10.0)}
+    made = with_masks(played._replace(after={**played.after, "reward": ours}))
+    result = judge_replay(pair_of(rules=rules, max_deviation=0.1), recording, made)[0]
+    assert result.first == Mismatch(1, -1, "episode reward", (), 0.5, 0.25)
+    assert result.notes["reward_deviation_max"] == 0.5
