@@ -11,7 +11,7 @@ import pytest
 from parity import Accepted, close, integer
 from parity.harness import cases as make
 from parity.harness.compare import EQUAL, LOGIC
-from parity.harness.judge import NUDGES, Judge
+from parity.harness.judge import NUDGES, Judge, covers, rows_labelled, subset
 from parity.harness.trees import Fields
 from tests.parity.harness.sides import tiny
 from tests.parity.harness.test_judge import found, whole
@@ -201,6 +201,19 @@ def test_an_acceptance_is_asked_with_the_reference_in_the_precision_that_judges(
         assert evidence.wrong(name).tolist() == (~covered).tolist()
     assert evidence.wrong("obs.near").all()
     assert not evidence.wrong("count").any()
+
+
+def test_an_acceptance_of_every_case_covers_every_case() -> None:
+    judge, base = judge_of(32, accepted=(Accepted("levels", "known"),))
+    evidence = judge.step(base)
+    assert covers(None, evidence.native, base.action).tolist() == [True] * 32
+    assert {name for name, covered in evidence.accepted.items() if covered.any()} == {"levels"}
+    assert evidence.accepted["levels"].tolist() == [True] * 32
+    assert rows_labelled(evidence, "levels", EQUAL).tolist() == list(range(32))
+    evidence.labels["levels"].labels[[3, 30]] = LOGIC
+    assert rows_labelled(evidence, "levels", LOGIC).tolist() == [3, 30]
+    some = subset(evidence, [30, 3])
+    assert some.state["levels"].tolist() == base.state["levels"][[30, 3]].tolist()
 
 
 def test_fields_that_a_step_draws_are_not_labelled() -> None:
