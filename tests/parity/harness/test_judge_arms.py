@@ -10,7 +10,7 @@ import pytest
 
 from parity import Accepted, close, integer
 from parity.harness import cases as make
-from parity.harness.compare import EQUAL, LOGIC
+from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.judge import NUDGES, Judge, covers, rows_labelled, subset
 from parity.harness.trees import Fields
 from tests.parity.harness.sides import tiny
@@ -201,6 +201,24 @@ def test_an_acceptance_is_asked_with_the_reference_in_the_precision_that_judges(
         assert evidence.wrong(name).tolist() == (~covered).tolist()
     assert evidence.wrong("obs.near").all()
     assert not evidence.wrong("count").any()
+
+
+@pytest.mark.parametrize("which", SIDES)
+def test_what_both_sides_agree_in_in_double_precision_is_rounding(which: str) -> None:
+    def sums(one: Any, action: Any) -> Any:
+        one.levels = one.levels + one.levels * one.levels.dtype.type(0.1)
+        one.count += 1
+        return one.seen(), float(one.levels[1]), one.count >= tiny.LIMIT, False, {}
+
+    sides = {name: narrow_side(False, -1) for name in SIDES}
+    sides[which] = narrow_side(False, -1, step=sums)
+    judge, base = judge_of(**sides)
+    evidence = judge.step(base)
+    labels = evidence.labels["levels"]
+    assert set(labels.labels.tolist()) == {EQUAL, ROUNDING}
+    assert 0 < labels.ulps.max() <= 2
+    assert labels.apart_double.max() < 1e-6 * labels.apart.max()
+    assert found(evidence) == {}
 
 
 def test_an_acceptance_of_every_case_covers_every_case() -> None:
