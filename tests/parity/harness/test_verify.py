@@ -348,6 +348,21 @@ def test_what_either_side_draws_is_compared_one_by_one_on_neither() -> None:
     assert report.differences == [report.field("obs.count").sentence()]
 
 
+def test_what_is_drawn_beside_a_port_that_is_only_played_is_told_by_name() -> None:
+    rng = np.random.default_rng(0)
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, _, *others = one.step(action)
+        one.open = bool(rng.random() < 0.5)
+        return obs, rng.random(), *others
+
+    one = tiny.pair(tiny.side(step, write=None), reference=tiny.side(step))
+    report = verify(one, transitions=32, resets=50)
+    assert report.answer("draws within a step").status == "not asked"
+    words = "open, reward: drawn within the step, and not compared as draws either"
+    assert report.unchecked[1:] == [words]
+
+
 def test_an_accepted_difference_needs_a_reason() -> None:
     with refuses():
         Accepted("reward", " ")
