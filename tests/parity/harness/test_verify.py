@@ -363,6 +363,22 @@ def test_what_is_drawn_beside_a_port_that_is_only_played_is_told_by_name() -> No
     assert report.unchecked[1:] == [words]
 
 
+def test_another_seed_begins_other_episodes() -> None:
+    """In every part; but for small seeds, of what is asked whatever the seed."""
+    given: list[set[int]] = []
+
+    def reset(one: tiny.Tiny, seed: int) -> Any:
+        given[-1].add(seed)
+        return one.reset(seed)
+
+    for seed in (1, 2):
+        given.append(set())
+        sides = [tiny.side(reset_one=reset), tiny.side(reset_one=reset, write=None)]
+        verify(tiny.pair(sides[1], reference=sides[0]), transitions=32, resets=50, seed=seed)
+    assert {seed for seed in given[0] & given[1] if seed >= 64} == set()
+    assert [len({seed for seed in one if seed >= 64}) > 200 for one in given] == [True, True]
+
+
 def test_an_accepted_difference_needs_a_reason() -> None:
     with refuses():
         Accepted("reward", " ")
