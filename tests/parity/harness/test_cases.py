@@ -187,6 +187,28 @@ def test_a_lane_keeps_to_its_action_for_long_and_another_changes_all_the_time() 
         assert (taken.max() < 990) == (legal is not None)
 
 
+def test_every_part_of_an_action_changes_and_is_drawn_until_it_is_legal() -> None:
+    space = spaces.Dict({"a": spaces.Discrete(500), "b": spaces.Box(0, 1, (2,))})
+    two = side(action_space=lambda one: space)
+
+    def legal(state: Fields, action: Fields) -> Array:
+        return np.asarray((action["action.b"][:, 1] < 0.3) & (action["action.a"] > 20))
+
+    for rule in (None, legal):
+        actions = Actions(pair(reference=two, legal=rule), np.random.default_rng(0))
+        state: Fields = {"count": np.zeros(LANES, int)}
+        rows = [actions.next({}, state) for _ in range(60)]
+        taken = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        assert {n: (v.shape, str(v.dtype)) for n, v in taken.items()} == {
+            "action.a": ((60, LANES), "int64"),
+            "action.b": ((60, LANES, 2), "float32"),
+        }
+        for values in (taken["action.a"], taken["action.b"][..., 0], taken["action.b"][..., 1]):
+            assert (values[1:, -1] != values[:-1, -1]).mean() > (0.8 if rule is None else 0.5)
+        held = [legal(state, row).all() for row in rows]
+        assert held == [rule is not None] * 60
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 100])
 def test_as_many_are_drawn_as_were_asked_for(base: Cases, count: int) -> None:
     cases = drawn(pair(), base, count, 0)

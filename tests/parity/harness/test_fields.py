@@ -56,6 +56,8 @@ BAD: dict[str, Any] = {
     "near()": lambda: near(),
     "near(nan)": lambda: near(math.nan),
     "near(1, nan)": lambda: near(1, math.nan),
+    "near(inf)": lambda: near(math.inf),
+    "near(-inf, 1)": lambda: near(-math.inf, 1),
     "near(1, '2')": lambda: near(1, "2"),  # type: ignore[arg-type]
     "real(nan, 1)": lambda: real(math.nan, 1),
     "real(0, nan)": lambda: real(0, math.nan),

@@ -333,6 +333,7 @@ def test_the_inputs_are_nudged_in_eight_ways_and_only_by_a_few_units() -> None:
     first, *nudged = np.array(given).reshape(NUDGES + 1, 16, 2)
     off = (np.array(nudged) - first) / np.spacing(first)
     assert np.abs(off).max() == NUDGE_ULPS
+    assert (off[..., 0] != off[..., 1]).mean() > 0.7  # each place by steps of its own
     assert set(np.unique(off)) == set(range(-NUDGE_ULPS, NUDGE_ULPS + 1))
     assert len(np.unique(np.array(nudged), axis=0)) == NUDGES
     assert found(evidence) == {}

@@ -10,8 +10,8 @@ import pytest
 
 from parity import Accepted, close, integer
 from parity.harness import cases as make
-from parity.harness.compare import EQUAL, LOGIC
-from parity.harness.judge import NUDGES, Judge
+from parity.harness.compare import EQUAL, LOGIC, ROUNDING
+from parity.harness.judge import NUDGES, Judge, covers, rows_labelled, subset
 from parity.harness.trees import Fields
 from tests.parity.harness.sides import tiny
 from tests.parity.harness.test_judge import found, whole
@@ -201,6 +201,37 @@ def test_an_acceptance_is_asked_with_the_reference_in_the_precision_that_judges(
         assert evidence.wrong(name).tolist() == (~covered).tolist()
     assert evidence.wrong("obs.near").all()
     assert not evidence.wrong("count").any()
+
+
+@pytest.mark.parametrize("which", SIDES)
+def test_what_both_sides_agree_in_in_double_precision_is_rounding(which: str) -> None:
+    def sums(one: Any, action: Any) -> Any:
+        one.levels = one.levels + one.levels * one.levels.dtype.type(0.1)
+        one.count += 1
+        return one.seen(), float(one.levels[1]), one.count >= tiny.LIMIT, False, {}
+
+    sides = {name: narrow_side(False, -1) for name in SIDES}
+    sides[which] = narrow_side(False, -1, step=sums)
+    judge, base = judge_of(**sides)
+    evidence = judge.step(base)
+    labels = evidence.labels["levels"]
+    assert set(labels.labels.tolist()) == {EQUAL, ROUNDING}
+    assert 0 < labels.ulps.max() <= 2
+    assert labels.apart_double.max() < 1e-6 * labels.apart.max()
+    assert found(evidence) == {}
+
+
+def test_an_acceptance_of_every_case_covers_every_case() -> None:
+    judge, base = judge_of(32, accepted=(Accepted("levels", "known"),))
+    evidence = judge.step(base)
+    assert covers(None, evidence.native, base.action).tolist() == [True] * 32
+    assert {name for name, covered in evidence.accepted.items() if covered.any()} == {"levels"}
+    assert evidence.accepted["levels"].tolist() == [True] * 32
+    assert rows_labelled(evidence, "levels", EQUAL).tolist() == list(range(32))
+    evidence.labels["levels"].labels[[3, 30]] = LOGIC
+    assert rows_labelled(evidence, "levels", LOGIC).tolist() == [3, 30]
+    some = subset(evidence, [30, 3])
+    assert some.state["levels"].tolist() == base.state["levels"][[30, 3]].tolist()
 
 
 def test_fields_that_a_step_draws_are_not_labelled() -> None:

@@ -335,6 +335,19 @@ def test_of_a_side_that_is_only_played_no_command_is_told(which: str) -> None:
     assert told.cases == int(evidence[0].wrong("reward").sum())
 
 
+@pytest.mark.parametrize("name", ["levels", "truncated"])
+def test_a_first_or_last_field_that_is_wrong_alone_has_its_case(name: str) -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, over, cut, info = one.step(action)
+        one.levels[0] += name == "levels" and one.count == 4
+        return obs, reward, over, cut ^ (name == "truncated" and one.count == 4), info
+
+    one = tiny.pair(tiny.side(step), state={})
+    judge = Judge(one, make.visited(one, 16, 0))
+    (told,) = smallest_cases(judge, [judge.step(given([[8.0, 2.0]], [5, 3, 1]))])
+    assert (list(told.reference), told.state["count"], told.cases) == ([name], 3, 1)
+
+
 def test_all_words_of_a_pair_are_told_of_the_state_that_is_shown() -> None:
     def words(state: dict[str, Any]) -> dict[Any, Any]:
         return {"at": state["count"], 7: [float(one) for one in state["levels"]], "open": state["open"]}

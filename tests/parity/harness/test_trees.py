@@ -12,7 +12,18 @@ import pytest
 
 from foundation.errors import InputError
 from parity.harness.findings import state_words
-from parity.harness.trees import cast, digits, equal, flatten, join, numbers_in, rebuild, stack, take
+from parity.harness.trees import (
+    cast,
+    digits,
+    equal,
+    flags,
+    flatten,
+    join,
+    numbers_in,
+    rebuild,
+    stack,
+    take,
+)
 from tests.sentences import refuses
 
 
@@ -240,3 +251,13 @@ def test_an_end_of_a_dtype_is_held(value: Any, held: Any, dtype: Any) -> None:
 def test_two_values_of_one_name_are_refused(tree: Any) -> None:
     with refuses():
         flatten(tree)
+
+
+def test_one_flag_of_each_row_is_taken_and_nothing_else() -> None:
+    for said in ([True, False, True], np.array([1, 0, 7], np.int8), np.array([2, 0, 1], np.uint64)):
+        taken = flags("it", said, 3)
+        assert (taken.tolist(), taken.dtype) == ([True, False, True], bool)
+    assert flags("it", np.zeros(0, bool), 0).tolist() == []
+    for wrong in (True, [True] * 2, [True] * 4, [[True]] * 3, np.ones(3), ["yes"] * 3, [1.0, 0.0, 1.0]):
+        with refuses():
+            flags("it", wrong, 3)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import Accepted, Port, Report, close, verify
+from parity import Accepted, Port, Report, close, integer, verify
 from parity.harness.output.page import render
 from parity.harness.sides.side import OUTCOME
 from tests.parity.harness.lander import mutable, pair, program, write
 from tests.parity.harness.sides import tiny
+from tests.parity.harness.test_cases import of_one_s_own
 from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 600, "resets": 400}
@@ -289,6 +290,93 @@ def test_an_observation_that_cannot_be_compared_fails_by_its_question_and_is_tol
         assert report.unchecked == [f"obs.count: {forms}"]
         assert report.verdict == ("same" if accepted else "different")
         assert "field obs.count" not in dict(report.aspects())
+
+
+def brief(step: Any, **changes: Any) -> tuple[Report, list[tuple[str, int, int]]]:
+    """Return a report that ends at the first field that is wrong, and what was told on the way."""
+    told: list[tuple[str, int, int]] = []
+    one = tiny.pair(tiny.side(step), **changes)
+    few: dict[str, Any] = {"transitions": 32, "resets": 50, "stop_early": True}
+    return verify(one, progress=lambda *words: told.append(words), **few), told
+
+
+def longer(one: tiny.Tiny, action: Any) -> Any:
+    obs, *others = one.step(action)
+    return {**obs, "count": obs["count"] + 1}, *others
+
+
+def test_each_part_is_told_before_it_begins_with_its_number() -> None:
+    report, told = brief(longer, state={"count": integer(0, 3)})
+    assert told == [
+        ("playing the reference", 0, 7),
+        ("visited states", 1, 7),
+        ("drawn states", 2, 7),
+    ]
+    assert [one.name for one in report.fields if not one.passed] == ["obs.count"]
+    assert (report.answers, report.free_run, report.smallest) == ([], None, [])
+    assert report.verdict == "different"
+
+
+def test_states_beyond_visited_ones_are_told_to_be_left_out_where_nothing_draws_them() -> None:
+    words = ["states beyond those that episodes visit: no field has a domain (give state)"]
+    for state, draw, unchecked in (
+        ({}, None, words),
+        ({}, of_one_s_own, []),
+        ({"count": integer(0, 3)}, None, []),
+    ):
+        assert brief(longer, state=state, draw=draw)[0].unchecked == unchecked
+
+
+def test_what_either_side_draws_is_compared_one_by_one_on_neither() -> None:
+    rng = np.random.default_rng(0)
+
+    def mine(one: tiny.Tiny, action: Any) -> Any:
+        out = one.step(action)
+        one.open = bool(rng.random() < 0.5)
+        return out
+
+    def theirs(one: tiny.Tiny, action: Any) -> Any:
+        obs, _, *others = longer(one, action)
+        return obs, rng.random(), *others
+
+    report = brief(theirs, reference=tiny.side(mine), state={})[0]
+    assert {one.name: one.verdict for one in report.fields if one.verdict != "equal"} == {
+        "open": "drawn",
+        "reward": "drawn",
+        "obs.count": "logic",
+    }
+    assert report.differences == [report.field("obs.count").sentence()]
+
+
+def test_what_is_drawn_beside_a_port_that_is_only_played_is_told_by_name() -> None:
+    rng = np.random.default_rng(0)
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, _, *others = one.step(action)
+        one.open = bool(rng.random() < 0.5)
+        return obs, rng.random(), *others
+
+    one = tiny.pair(tiny.side(step, write=None), reference=tiny.side(step))
+    report = verify(one, transitions=32, resets=50)
+    assert report.answer("draws within a step").status == "not asked"
+    words = "open, reward: drawn within the step, and not compared as draws either"
+    assert report.unchecked[1:] == [words]
+
+
+def test_another_seed_begins_other_episodes() -> None:
+    """In every part; but for small seeds, of what is asked whatever the seed."""
+    given: list[set[int]] = []
+
+    def reset(one: tiny.Tiny, seed: int) -> Any:
+        given[-1].add(seed)
+        return one.reset(seed)
+
+    for seed in (1, 2):
+        given.append(set())
+        sides = [tiny.side(reset_one=reset), tiny.side(reset_one=reset, write=None)]
+        verify(tiny.pair(sides[1], reference=sides[0]), transitions=32, resets=50, seed=seed)
+    assert {seed for seed in given[0] & given[1] if seed >= 64} == set()
+    assert [len({seed for seed in one if seed >= 64}) > 200 for one in given] == [True, True]
 
 
 def test_an_accepted_difference_needs_a_reason() -> None:

@@ -123,6 +123,7 @@ def test_a_whole_verification_of_sides_that_draw_nothing(
         Accepted("obs.near", "as it is", lambda before, action, after: before["count"] == 2),
         Accepted("levels", "never seen"),
         Accepted(("info keys", "info values"), "told on purpose"),
+        Accepted("reward on the last step", "as the reward"),
     )
     branches = {"third": lambda before, action, after: before["count"] == 2}
     one = tiny.pair(
@@ -223,6 +224,10 @@ def test_where_nothing_that_is_drawn_can_be_the_domains_are_told() -> None:
     base = make.visited(tiny.pair(), 32, 0)
     with refuses():
         _generated(Judge(one, base), base, 17, 0, {})
+    first, counts = base.state["levels"][0, 0], dict[str, int]()
+    one = tiny.pair(possible=lambda state: state["levels"][:, 0] == first, state={})
+    (evidence,) = _generated(Judge(one, base), base, 90, 0, counts)
+    assert 0 < counts["drawn"] == len(evidence.cases) < 90
 
 
 def report(step: Any = None, **changes: Any) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_every_part_of_a_report_is_on_its_page(kind: str, tmp_path: Path, snapsh
     assert report.verdict == kind
     write_report(tmp_path, report, {"a": 1, "pair": "a made-up pair"})
     snapshot("out", tmp_path)
+
+
+def test_every_field_and_answer_is_marked_by_whether_it_fails() -> None:
+    marks = re.findall(r'class="mark (\w+)">([^<]*)</span>', render(made_up().to_dict()))
+    assert marks == [
+        *(("bad", "logic"), ("good", "rounding"), ("warn", "accepted"), ("bad", "contract")),
+        *(("bad", "rounding"), ("bad", "not compared"), ("good", "equal")),
+        *(("good", "same"), ("bad", "different"), ("warn", "accepted"), ("warn", "note")),
+        ("warn", "not asked"),
+    ]
+    observed = FieldVerdict("obs.u", "", ("", ""), "not compared", why="so")
+    page = render(made_up(fields=[observed]).to_dict())
+    assert 'class="mark warn">not compared' in page
 
 
 def test_the_first_sentence_is_the_verdict_with_what_it_rests_on() -> None:

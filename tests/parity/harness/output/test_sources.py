@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import click.types
@@ -14,7 +14,7 @@ import pytest
 from foundation.errors import InputError
 from foundation.files import file_digest
 from parity.harness.output import sources as module
-from parity.harness.output.sources import sources
+from parity.harness.output.sources import source_of, sources
 
 FILES = {
     "bound_pair/__init__.py": "",
@@ -50,6 +50,8 @@ def test_every_import_is_followed_and_of_packages_the_version_is_taken(found: Fo
     expected = {name.removesuffix(".py").replace("/", ".") for name in FILES if "idle" not in name}
     assert set(files) == {name.removesuffix(".__init__") for name in expected} | {"click.types"}
     assert set(packages) == {"numpy", "click"}
+    assert packages == {name: version(name) for name in ("click", "numpy")}
+    assert (list(files), list(packages)) == (sorted(files), sorted(packages))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "idle" not in name])
@@ -81,3 +83,11 @@ def test_an_installed_module_to_begin_with_is_digested_and_what_it_imports_is_no
     assert set(files) == {"click.types", "click.core"}
     assert set(packages) == {"click"}
     assert files["click.types"] == file_digest(Path(click.types.__file__))
+
+
+def test_only_a_file_of_python_is_a_source() -> None:
+    assert source_of("click.types") == Path(click.types.__file__)
+    core = sys.modules["numpy"]._core._multiarray_umath
+    assert Path(core.__file__).is_file()
+    for name in ("sys", core.__name__, "click.no_such", "no_such_package_of_ours.part", "", "."):
+        assert source_of(name) is None
