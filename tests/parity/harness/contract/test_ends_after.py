@@ -11,6 +11,7 @@ from parity.harness import cases as make
 from parity.harness.compare import LOGIC, ROUNDING
 from parity.harness.contract.ends import FEW, _reward, _step_after, _which_end, ask_ends
 from parity.harness.judge import Evidence, Judge
+from tests.parity.harness import lander
 from tests.parity.harness.contract.test_ends import judged, set_ends
 from tests.parity.harness.sides import tiny
 
@@ -192,3 +193,13 @@ def test_last_rewards_and_ends_are_counted_over_every_set_of_cases() -> None:
     assert _which_end(evidence).status == "not asked"
     del evidence[1].labels["reward"]
     assert _reward(evidence).status == "not asked"
+
+
+def test_a_port_with_a_step_that_restarts_beside_one_that_does_not_goes_on_by_the_latter() -> None:
+    one = lander.pair()
+    base = make.visited(one, 320, 0)
+    judge = Judge(one, base)
+    evidence = judge.step(base)
+    assert evidence.native.port.restart is not None
+    answer = _step_after(judge, [evidence])
+    assert answer.port.startswith("goes on; reward "), answer.text

@@ -285,16 +285,19 @@ class Timers:
 
     def __init__(self, copies: int) -> None:
         self.left, self.over = np.ones(copies), np.zeros(copies, bool)
-        self.rng = np.random.default_rng(0)
+        self.rngs = [np.random.default_rng(0)] * copies
 
     def reset(self, seeds: Any) -> Any:
-        self.rng = np.random.default_rng(seeds)
-        self.left, self.over = self.rng.uniform(2, 4, len(seeds)), np.zeros(len(seeds), bool)
+        self.rngs = [np.random.default_rng(seed) for seed in seeds]
+        self.left, self.over = self.drawn(4), np.zeros(len(seeds), bool)
         return self.left * 1.0
+
+    def drawn(self, most: float) -> Any:
+        return np.array([rng.uniform(2, most) for rng in self.rngs])
 
     def step(self, actions: Any) -> Any:
         again = self.over if self.fault != "goes on" else self.over & False
-        fresh = self.rng.uniform(2, 2.5 if self.fault == "narrow" else 4, len(actions))
+        fresh = self.drawn(2.5 if self.fault == "narrow" else 4)
         self.left = np.where(again, fresh, self.left - 1)
         ended = (self.left <= 0) & ~again
         at_once = again & (fresh > 3.9) & (self.fault == "ends")

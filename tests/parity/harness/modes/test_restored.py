@@ -262,3 +262,17 @@ def test_of_fields_that_are_drawn_one_that_does_not_repeat_is_named_and_others_a
     seeded = answer({"reward"}, reseed=lambda one, seed: None)
     assert seeded.text.startswith("put back in a visited state, its step gives reward ")
     assert answer({"reward"}, 0.25, reseed=lambda one, seed: None).status == "different"
+
+
+def test_what_is_left_of_the_case_before_is_not_taken_for_part_of_a_state() -> None:
+    class Stained(tiny.Tiny):
+        left = 0.0
+
+        def step(self, action: int) -> Any:
+            obs, reward, *others = super().step(action)
+            reward, self.left = reward + self.left, float(self.count)
+            return obs, reward, *others
+
+    answer = asked(tiny.side(make=Stained), frozenset({"reward"}))
+    assert answer.status == "different"
+    assert "put in one state twice, with one seed, its step gives another reward" in answer.text
