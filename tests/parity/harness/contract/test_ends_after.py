@@ -196,10 +196,18 @@ def test_last_rewards_and_ends_are_counted_over_every_set_of_cases() -> None:
 
 
 def test_a_port_with_a_step_that_restarts_beside_one_that_does_not_goes_on_by_the_latter() -> None:
+    """A ship that comes to the ground by a hair, and whose engine lifts it off again."""
     one = lander.pair()
-    base = make.visited(one, 320, 0)
+    base = make.visited(one, 64, 0)
     judge = Judge(one, base)
-    evidence = judge.step(base)
+    fields = {"height": np.full(20, 0.001), "speed": np.full(20, -0.16), "steps": np.arange(20) % 5}
+    lifted = make.Cases(fields, {"action": np.ones(20, int)}, np.full(20, "drawn"))
+    evidence = judge.step(lifted)
     assert evidence.native.port.restart is not None
+    assert evidence.native.port.ended.all()
+    words = "goes on; reward 0.05, 0% of episodes ended"
     answer = _step_after(judge, [evidence])
-    assert answer.port.startswith("goes on; reward "), answer.text
+    assert (answer.reference, answer.port) == (
+        words,
+        words.replace("0.05", str(float(np.float32(0.05)))),
+    )
