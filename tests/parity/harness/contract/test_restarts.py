@@ -12,8 +12,10 @@ import pytest
 from parity.harness import cases as make
 from parity.harness.compare import LOGIC
 from parity.harness.contract.restarts import (
+    ENDS,
     FORM_ULPS,
     _begun,
+    _ends,
     _in_the_next_step,
     _kept_where_none_ended,
     _last,
@@ -227,3 +229,23 @@ def test_what_larger_numbers_before_the_step_left_may_be_off_by_what_those_round
         if dtype is np.float64 and size is after:
             other[COUNT - 1] = after[0] + 1.5e-11  # beyond what the number itself rounds
         assert _parted(one.native, "x", after, other) is parted
+
+
+@pytest.mark.parametrize("flag", ["terminated", "truncated"])
+def test_ends_about_a_boundary_may_be_others_in_the_step_that_restarts(flag: str) -> None:
+    for source, status in (("boundary", "same"), ("drawn", "different"), ("visited", "different")):
+        one = part(np.float64)
+        restart_of(one).obs[f"final {flag}"][:8] ^= True
+        one.cases.source = np.full(COUNT, source)
+        assert _kept_where_none_ended([part(np.float64), one]).status == status
+
+
+def test_ends_of_every_set_of_cases_are_looked_at_up_to_so_many() -> None:
+    evidence = [part(np.float64) for _ in range(40)]
+    count, state, action = _ends(evidence[:3])
+    rows = np.flatnonzero(ENDED)
+    assert count == 3 * len(rows) == 36
+    assert action["action"].tolist() == [*rows] * 3
+    assert state["x"].tolist() == [*(rows + 0.5)] * 3
+    count, state, action = _ends(evidence)
+    assert count == ENDS == len(action["action"]) == len(state["n"]) == 400
