@@ -364,3 +364,18 @@ def few_ends(one: Evidence, many: int) -> tuple[Any, Steps, Steps]:
     flags[np.flatnonzero(flags)[many:]] = False
     outcome = {**steps.outcome, "terminated": flags}
     return one.native.state, one.native.reference, replace(steps, outcome=outcome)
+
+
+def test_starts_of_every_set_of_cases_are_held_to_resets() -> None:
+    """Those of the second set alone are others."""
+    rng = np.random.default_rng(0)
+    ended, x = np.ones(90, bool), rng.random(90)
+    resets = Moments({"x": rng.random(1000)}, {})
+    judge = judge_of()
+    judge.skipped = {"x": "its steps are not what is asked of here"}
+    for more, status in ((0.0, "same"), (1.0, "different")):
+        restart = x + more * (np.arange(90) >= 30)
+        evidence = halves(shown(ended, x + 100), shown(ended, x + 100, restart, ended & False))
+        begun = ask_restarts(judge, evidence, resets)[1]
+        assert (begun.question, begun.status) == (AGAIN, status)
+        assert "on 1,000 and 90 draws" in begun.text
