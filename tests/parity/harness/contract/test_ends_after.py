@@ -11,6 +11,7 @@ from parity.harness import cases as make
 from parity.harness.compare import LOGIC, ROUNDING
 from parity.harness.contract.ends import FEW, _reward, _step_after, _which_end, ask_ends
 from parity.harness.judge import Evidence, Judge
+from tests.parity.harness import lander
 from tests.parity.harness.contract.test_ends import judged, set_ends
 from tests.parity.harness.sides import tiny
 
@@ -192,3 +193,21 @@ def test_last_rewards_and_ends_are_counted_over_every_set_of_cases() -> None:
     assert _which_end(evidence).status == "not asked"
     del evidence[1].labels["reward"]
     assert _reward(evidence).status == "not asked"
+
+
+def test_a_port_with_a_step_that_restarts_beside_one_that_does_not_goes_on_by_the_latter() -> None:
+    """A ship that comes to the ground by a hair, and whose engine lifts it off again."""
+    one = lander.pair()
+    base = make.visited(one, 64, 0)
+    judge = Judge(one, base)
+    fields = {"height": np.full(20, 0.001), "speed": np.full(20, -0.16), "steps": np.arange(20) % 5}
+    lifted = make.Cases(fields, {"action": np.ones(20, int)}, np.full(20, "drawn"))
+    evidence = judge.step(lifted)
+    assert evidence.native.port.restart is not None
+    assert evidence.native.port.ended.all()
+    words = "goes on; reward 0.05, 0% of episodes ended"
+    answer = _step_after(judge, [evidence])
+    assert (answer.reference, answer.port) == (
+        words,
+        words.replace("0.05", str(float(np.float32(0.05)))),
+    )

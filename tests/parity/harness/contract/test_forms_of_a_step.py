@@ -313,3 +313,33 @@ def test_only_fields_that_a_judge_leaves_to_draws_are_left_out_and_those_of_any_
     side.write = None
     judge = SimpleNamespace(random=frozenset({"reward"}), pair=one)  # type: ignore[assignment]
     assert _drawn_by_the_reference(judge, base) == frozenset()
+
+
+@pytest.mark.parametrize("seed", [0, 31])
+def test_each_of_the_cases_is_stepped_with_a_seed_of_its_own(seed: int) -> None:
+    class Lucky(tiny.Tiny):
+        number, calls = -1, 0
+
+        def step(self, action: int) -> Any:
+            obs, reward, *others = super().step(action)
+            type(self).calls += self.number == seed
+            return obs, reward + self.calls * (self.number == seed), *others
+
+    base = make.visited(tiny.pair(), 64, 0)
+    judge = Judge(tiny.pair(), base)
+    port = tiny.side(make=Lucky, reseed=lambda one, number: setattr(one, "number", number))
+    judge.pair = tiny.pair(port)
+    assert _same_seed(judge, base).text == "the port's step gives another reward for one seed"
+
+
+def test_what_the_reference_draws_is_left_out_where_a_copy_is_held_to_the_others() -> None:
+    class Paying(Carts):
+        def step(self, actions: Any) -> Any:
+            obs, reward, *others = super().step(actions)
+            return obs, reward + self.rng.random(len(actions)), *others
+
+    one = replace(carts_pair(Paying), reference=carts_pair(Paying).port)
+    base = make.visited(one, 64, 0)
+    for random, status in ((frozenset({"reward"}), "same"), (frozenset({"x"}), "different")):
+        answer = ask_forms(Judge(one, base, random), base)[2]
+        assert answer.status == status, answer.text

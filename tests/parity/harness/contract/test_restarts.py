@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from parity.harness import cases as make
+from parity.harness.compare import LOGIC
 from parity.harness.contract.restarts import (
+    ENDS,
     FORM_ULPS,
     _begun,
+    _ends,
     _in_the_next_step,
     _kept_where_none_ended,
     _last,
@@ -21,6 +24,7 @@ from parity.harness.contract.restarts import (
 )
 from parity.harness.judge import Arm, Evidence
 from parity.harness.sides.side import Moments, Steps
+from tests.parity.harness.contract.test_ends import judged, set_ends
 
 COUNT = 60
 ENDED = np.arange(COUNT) % 5 == 2
@@ -196,3 +200,52 @@ def test_what_no_case_shows_is_not_asked() -> None:
     for one in ended[1:]:
         one.final_obs = np.ones(COUNT, bool)
     assert _last_of_one_step(evidence).text == f"handed out as it was at {2 * COUNT} ends"
+
+
+@pytest.mark.parametrize("name", ["obs.near", "obs.count"])
+def test_a_last_observation_that_is_another_at_ends_alone_is_counted_over_every_set(name: str) -> None:
+    evidence = judged()
+    for one in evidence:
+        set_ends(one, {"terminated": [1, 7, 9]}, {"terminated": [1, 7, 9]})
+    assert _last_of_one_step(evidence).text == "handed out as it was at 9 ends"
+    evidence[0].labels[name].labels[[1, 9]] = evidence[2].labels[name].labels[7] = LOGIC
+    answer = _last_of_one_step(evidence)
+    assert answer.status == "different"
+    assert answer.text == f"the final {name} handed out is not the last one in 3 of 9 ends"
+    evidence[1].labels[name].labels[20] = LOGIC  # wrong elsewhere too, it is told of as a field
+    assert _last_of_one_step(evidence).status == "same"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_larger_numbers_before_the_step_left_may_be_off_by_what_those_round(dtype: Any) -> None:
+    one = part(dtype)
+    before, after = np.full(COUNT, 1000).astype(dtype), np.full(COUNT, 1).astype(dtype)
+    unit = FORM_ULPS * np.spacing(dtype(1000)) if dtype is np.float32 else 1e-13 * 1000 + 2.0**-36
+    one.native.port.state["x"] = after
+    for size, far, parted in ((before, 0.9, False), (before, 1.1, True), (after, 0.9, True)):
+        one.native.state = {"x": size}
+        other = after.copy()
+        other[COUNT - 1] += dtype(far * unit)
+        if dtype is np.float64 and size is after:
+            other[COUNT - 1] = after[0] + 1.5e-11  # beyond what the number itself rounds
+        assert _parted(one.native, "x", after, other) is parted
+
+
+@pytest.mark.parametrize("flag", ["terminated", "truncated"])
+def test_ends_about_a_boundary_may_be_others_in_the_step_that_restarts(flag: str) -> None:
+    for source, status in (("boundary", "same"), ("drawn", "different"), ("visited", "different")):
+        one = part(np.float64)
+        restart_of(one).obs[f"final {flag}"][:8] ^= True
+        one.cases.source = np.full(COUNT, source)
+        assert _kept_where_none_ended([part(np.float64), one]).status == status
+
+
+def test_ends_of_every_set_of_cases_are_looked_at_up_to_so_many() -> None:
+    evidence = [part(np.float64) for _ in range(40)]
+    count, state, action = _ends(evidence[:3])
+    rows = np.flatnonzero(ENDED)
+    assert count == 3 * len(rows) == 36
+    assert action["action"].tolist() == [*rows] * 3
+    assert state["x"].tolist() == [*(rows + 0.5)] * 3
+    count, state, action = _ends(evidence)
+    assert count == ENDS == len(action["action"]) == len(state["n"]) == 400

@@ -285,16 +285,19 @@ class Timers:
 
     def __init__(self, copies: int) -> None:
         self.left, self.over = np.ones(copies), np.zeros(copies, bool)
-        self.rng = np.random.default_rng(0)
+        self.rngs = [np.random.default_rng(0)] * copies
 
     def reset(self, seeds: Any) -> Any:
-        self.rng = np.random.default_rng(seeds)
-        self.left, self.over = self.rng.uniform(2, 4, len(seeds)), np.zeros(len(seeds), bool)
+        self.rngs = [np.random.default_rng(seed) for seed in seeds]
+        self.left, self.over = self.drawn(4), np.zeros(len(seeds), bool)
         return self.left * 1.0
+
+    def drawn(self, most: float) -> Any:
+        return np.array([rng.uniform(2, most) for rng in self.rngs])
 
     def step(self, actions: Any) -> Any:
         again = self.over if self.fault != "goes on" else self.over & False
-        fresh = self.rng.uniform(2, 2.5 if self.fault == "narrow" else 4, len(actions))
+        fresh = self.drawn(2.5 if self.fault == "narrow" else 4)
         self.left = np.where(again, fresh, self.left - 1)
         ended = (self.left <= 0) & ~again
         at_once = again & (fresh > 3.9) & (self.fault == "ends")
@@ -361,3 +364,18 @@ def few_ends(one: Evidence, many: int) -> tuple[Any, Steps, Steps]:
     flags[np.flatnonzero(flags)[many:]] = False
     outcome = {**steps.outcome, "terminated": flags}
     return one.native.state, one.native.reference, replace(steps, outcome=outcome)
+
+
+def test_starts_of_every_set_of_cases_are_held_to_resets() -> None:
+    """Those of the second set alone are others."""
+    rng = np.random.default_rng(0)
+    ended, x = np.ones(90, bool), rng.random(90)
+    resets = Moments({"x": rng.random(1000)}, {})
+    judge = judge_of()
+    judge.skipped = {"x": "its steps are not what is asked of here"}
+    for more, status in ((0.0, "same"), (1.0, "different")):
+        restart = x + more * (np.arange(90) >= 30)
+        evidence = halves(shown(ended, x + 100), shown(ended, x + 100, restart, ended & False))
+        begun = ask_restarts(judge, evidence, resets)[1]
+        assert (begun.question, begun.status) == (AGAIN, status)
+        assert "on 1,000 and 90 draws" in begun.text

@@ -149,7 +149,7 @@ def test_what_is_no_number_is_told_with_how_often_it_is_none() -> None:
         "the port"
     )
     assert told(none, numbers) == f"never a number in 1000 draws on the reference; {whole} on the port"
-    still = np.where(numbers < 900, 3.0, np.nan)
+    still = np.where(numbers >= 100, 3.0, np.nan)
     assert told(numbers, still).endswith("no number in 100 of 1000 draws, else always 3 on the port")
 
 

@@ -311,3 +311,26 @@ def test_as_many_outcomes_as_can_be_counted_are_and_no_more() -> None:
         assert bool(_joint(even, odd, 1e-6)) is looked_at
     assert (MOST_KINDS, SEEDS, DRAWS, PROBES, STATES) == (200, 6, 600, 24, 12)
     assert _joint({"a": np.ones(9)}, {"a": np.ones(4)}, 1.0) == ""
+
+
+def test_both_sides_draw_from_a_state_in_the_narrower_one_s_precision() -> None:
+    class Level(Side):
+        def __init__(self, kind: Any) -> None:
+            super().__init__(paid(lambda rows, seeds: seeds % 2), 0)
+            self.kind, self.seen = np.dtype(kind), set[str]()
+
+        def native(self) -> dict[str, np.dtype[Any]]:
+            return {**super().native(), "level": self.kind}
+
+        def transition(self, state: Fields, *others: Any) -> Steps:
+            self.seen.add(str(state["level"].dtype))
+            return super().transition(state, *others)
+
+    base = base_of()
+    base.state["level"] = np.linspace(0, 1, 96)
+    mine, theirs = Level(np.float64), Level(np.float32)
+    judge = Judge(Pair("levels", Level(np.float64), Level(np.float32)), base, frozenset({"reward"}))  # type: ignore[arg-type]
+    judge.pair = Pair("levels", mine, theirs)  # type: ignore[arg-type]
+    drawn = frozenset({"reward"})
+    assert ask_draws(judge, base, Drawn(drawn, drawn, []), 0).status == "same"
+    assert mine.seen == theirs.seen == {"float32"}

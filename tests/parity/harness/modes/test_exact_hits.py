@@ -11,6 +11,7 @@ from parity import Pair, near, real
 from parity.harness import cases as make
 from parity.harness.judge import Evidence, Judge
 from parity.harness.modes.exact_hits import step_exact_hits
+from tests.parity.harness import lander
 from tests.parity.harness.sides import tiny
 
 
@@ -181,3 +182,14 @@ def test_states_that_cannot_occur_are_left_out_and_the_low_end_itself_is_come_to
     assert ends is not None
     assert set(ends.native.reference.state["place"].tolist()) == {0.25}
     assert set(ends.cases.state["place"].tolist()) == {0.5}
+
+
+def test_both_sides_come_to_a_value_in_double_precision_though_the_port_holds_fewer_digits() -> None:
+    one = lander.pair()
+    base = make.visited(one, 64, 0)
+    found = step_exact_hits(Judge(one, base), base, 0)
+    assert found is not None
+    assert found.double is not None
+    for side in (found.double.reference, found.double.port):
+        assert (side.state["speed"] == 0).sum() > 10
+    assert (found.native.reference.state["speed"] != 0).any()

@@ -262,3 +262,29 @@ def test_of_fields_that_are_drawn_one_that_does_not_repeat_is_named_and_others_a
     seeded = answer({"reward"}, reseed=lambda one, seed: None)
     assert seeded.text.startswith("put back in a visited state, its step gives reward ")
     assert answer({"reward"}, 0.25, reseed=lambda one, seed: None).status == "different"
+
+
+def test_what_is_left_of_the_case_before_is_not_taken_for_part_of_a_state() -> None:
+    class Stained(tiny.Tiny):
+        left = 0.0
+
+        def reset(self, seed: int) -> Any:
+            self.left = 0.0
+            return super().reset(seed)
+
+        def step(self, action: int) -> Any:
+            obs, reward, *others = super().step(action)
+            reward, self.left = reward + self.left, float(self.count)
+            return obs, reward, *others
+
+    one = tiny.pair(reference=tiny.side(make=Stained))
+    base = make.visited(one, 160, 0)
+    assert base.played is not None
+    last = int(np.flatnonzero(base.played.ended)[-1])
+    cases = base.rows(np.arange(last - 30, last + 1))
+    judge = Judge(one, base, frozenset({"reward"}))
+    # what is left of the end before, a reset takes away: nothing is, in the same order
+    one.reference.transition(cases.state, cases.action, np.arange(31))
+    answer = ask_restored(judge, cases)
+    assert answer.status == "different"
+    assert "put in one state twice, with one seed, its step gives another reward" in answer.text

@@ -160,6 +160,15 @@ class More(Kite):
         return super().step(action)
 
 
+class Lifted(Kite):
+    """Where it is as high as few are, it draws once more."""
+
+    def step(self, action: int) -> Any:
+        if self.height > 3.75:
+            self.rng.random()
+        return super().step(action)
+
+
 class Seldom(Kite):
     """It draws where its count is of some, and nowhere else."""
 
@@ -179,6 +188,7 @@ class Never(Kite):
     [
         (Shuffling, "the reference calls np_random.exponential"),
         (More, "how many numbers the reference draws depends on the state"),
+        (Lifted, "how many numbers the reference draws depends on the state"),
         (Seldom, "how many numbers the reference draws depends on the state"),
         (Never, "the reference draws nothing from a generator of NumPy"),
     ],
