@@ -244,6 +244,10 @@ def test_a_pair_is_of_its_worlds_and_its_configuration(pair: Pair) -> None:
     first = trading_pair(worlds()[1:], EnvConfig.phase1(max_episode_bars=9), markets[1:])
     assert (first.name, first.worlds, first.max_steps) == ("trading environment, Phase 1", ["1"], 9)
     assert (set(first.policies), first.required) == (set(POLICIES), PHASE1_REQUIRED)
+    prepared = trading_pair(worlds(), CONFIG, markets)
+    assert [one.tolist() for one in prepared.starts] == [one.starts.tolist() for one in markets]
+    bars: Any = prepared.port.params.market
+    assert np.asarray(bars.first_bar).tolist() == [0, len(markets[0])]
 
 
 @pytest.mark.parametrize("phase", [1, 2])
