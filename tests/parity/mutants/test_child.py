@@ -256,3 +256,32 @@ def test_a_process_writes_what_was_found_and_says_whether_a_judge_objects(
     told = json.loads(result.read_text())
     assert told["outputs"] == {"a": digest(np.arange(3))}
     assert [check["passed"] for check in told["checks"]] == [True, not killed]
+
+
+def test_of_a_replay_the_steps_that_were_taken_count_and_of_a_market_every_table() -> None:
+    """What a lane holds after its end is nobody's output."""
+    taken = np.array([[True, True, False], [True, False, False]])
+    steps, more = np.arange(6).reshape(2, 3), np.arange(12.0).reshape(2, 3, 2)
+    played: Any = SimpleNamespace(
+        before={"x": np.array([4, 5]), "y": np.array([0.5, 1.5])},
+        after={"x": steps, "obs": more},
+        restart={"x": np.array([8, 9])},
+        restarted=steps > 0,
+        untouched=steps > 2,
+    )
+    recording: Any = SimpleNamespace(valid=taken)
+    found, expected = Findings(), Findings()
+    child._put_replay(found, "w/cases", recording, played)
+    child._put_market(found, "w", SimpleNamespace(features=more, bars=steps, starts=steps[0], x=1))  # type: ignore[arg-type]
+    for name, value in (
+        ("cases/before/x", [4, 5]),
+        ("cases/before/y", [0.5, 1.5]),
+        ("cases/after/x", [0, 1, 3]),
+        ("cases/after/obs", [[0.0, 1], [2, 3], [6, 7]]),
+        ("cases/restart/x", [8, 9]),
+        ("cases/restarted", [False, True, True]),
+        ("cases/untouched", [False, False, True]),
+        *(("features", more), ("bars", steps), ("starts", [0, 1, 2])),
+    ):
+        expected.put(f"w/{name}", np.array(value))
+    assert found.outputs == expected.outputs

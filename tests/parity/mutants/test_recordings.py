@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 
 from markets import EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
+from parity.engine.record import Recording
 from parity.mutants import learner, recordings
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World, trading_pair
@@ -98,3 +100,32 @@ def test_scenarios_are_cut_down_in_the_order_in_which_they_are_tried(monkeypatch
     amounts = {one.name: (one.episodes, one.cases) for one in small}
     assert list(amounts.items()) == list(recordings.AMOUNT.items())
     assert all(one.properties and one.config == CONFIG for one in small)
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_every_part_of_a_recording_is_written(injected: bool, tmp_path: Path) -> None:
+    made = Recording(
+        worlds=np.array([1, 1, 0], np.int32),
+        actions=np.arange(6, dtype=np.int32).reshape(2, 3).T,
+        lengths=np.array([2, 1, 2], np.int32),
+        before={"x": np.array([0.5, 1.5, -0.0]), "before.y": np.array([True, False, True])},
+        after={"x": np.arange(12.0).reshape(3, 2, 2), "after.z": np.array([[np.nan, 1]] * 3)},
+        injected=injected,
+        starts=np.array([7, 8, 9], np.int32),
+        labels=["any; \u00e9", "", "last"],
+    )
+    recordings._write_recording(tmp_path / "a.safetensors", made)
+    assert same(vars(recordings._read_recording(tmp_path / "a.safetensors")), vars(made))
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_bars_are_read_with_the_contract_that_was_written(fine: bool, tmp_path: Path) -> None:
+    contract = replace(get_contract("M2K"), slippage_ticks=3, commission_cents=51)
+    minutes = replace(synthetic_bars("M2K", days=1, seed=2), contract=contract)
+    bars = second_bars(minutes, seed=1) if fine else minutes
+    bars.frame.to_parquet(tmp_path / "bars.parquet")
+    about = {"contract": asdict(contract), "source": "a file"}
+    sizes = {"bar_seconds": 1} if fine else {}
+    read = recordings._read_bars(tmp_path / "bars.parquet", about, **sizes)
+    assert (read.digest, read.contract, read.source) == (bars.digest, contract, "a file")
+    assert read.bar_seconds == bars.bar_seconds == (1 if fine else 60)

@@ -136,3 +136,31 @@ def test_what_objects_first_is_named_and_how() -> None:
     assert said([FIELD], [ANSWER, other, replace(other, question="x")], rare=0) == "reset distribution"
     assert said([FIELD], [ANSWER], often=3, rare=0, never=0) == "never seen: never, rare"
     assert said([FIELD], [replace(ANSWER, status="note")], often=3) == ""
+
+
+def test_a_quick_look_and_the_whole_verification_are_asked_for_as_the_job_says(
+    attempt: Try, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def verified(pair: Any, **given: Any) -> Report:
+        asked.append({**given, "pair": pair.name})
+        wrong = replace(FIELD, name="level", verdict="logic", logic=2)
+        bad = given["transitions"] == 700
+        return Report("p", "", [wrong if bad else FIELD], [ANSWER], [], None, {}, {})
+
+    monkeypatch.setattr("parity.harness.verify.verify", verified)
+    sizes = [{"transitions": 600, "resets": 80}, {"transitions": 900, "resets": 80}]
+    for old, new in (("", ""), ("> 9", ">= 10")):
+        found = attempt(old, new, transitions=900, resets=80, seed=5)
+        assert found["verdict"] == "same"
+        told = {"seed": 5, "stop_early": bool(old), "pair": "a counter"}
+        assert asked == [{**size, **told} for size in sizes]
+        asked.clear()
+    found = attempt("> 9", ">= 10", transitions=700, resets=700, seed=6)
+    assert found == {"verdict": "different", "by": "field level: logic", "effect": CHANGED, "where": ""}
+    assert [(one["transitions"], one["resets"]) for one in asked] == [(600, 600), (700, 700)]
+    asked.clear()
+    monkeypatch.setattr("parity.mutation.child.FEW", 700)
+    assert attempt("> 9", ">= 10", transitions=800, resets=50)["verdict"] == "different"
+    assert [one["transitions"] for one in asked] == [700]  # what is found at once is not asked again

@@ -7,6 +7,7 @@ The bar: high 120, low 100, close 107, stop 9, target 13 and trail 5 ticks away.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ import pytest
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, STOP, TARGET, TRAIL
 from markets.limits import INT32_MAX
+from parity.engine.pair import Case
 from parity.pairs.corners import BARS, STAKES, TRADES, MarketSurvey, build_case, phase1_scene
 from parity.pairs.corners_phase2 import MANAGED, phase2_scene
+from parity.pairs.seconds import STAKES as SECOND_STAKES
+from parity.pairs.seconds import seconds_case
 
 TABLE = np.zeros((90, 8), np.int32)
 TABLE[75, [HIGH, LOW, CLOSE, STOP, TARGET, TRAIL]] = [120, 100, 107, 9, 13, 5]
@@ -278,3 +282,40 @@ def test_without_a_trade_nothing_trails_and_every_action_is_offered() -> None:
     assert case.state["trailing"] == case.state["position"] == 0
     assert case.corner == ("any", "flat", "flat", "lock")
     assert made.offered[-4] == (0, 1, 2, 1, 2, 1, 2, 6, -1, 3, 4, 5)
+
+
+HIGHS = np.zeros((9, 60), np.int32)
+LOWS = np.ones((9, 60), np.int32)
+HIGHS[5, :3], LOWS[5, :3] = [118, 120, 115], [101, 104, 100]
+FINE: Any = SimpleNamespace(high=HIGHS, low=LOWS)
+"""Of step 5 three seconds; of the other steps none."""
+AS_IS = SECOND_STAKES[0]
+FLOOR, TOP = "floor at a second's worst", "high at a second's best"
+
+
+@pytest.mark.parametrize(
+    ("changed", "answers", "offered", "high", "floor"),
+    [
+        ({}, [FLOOR, 2, 0, 11], [range(3), (0, 0, 1), (*NEAR, 11)], 4_616, 3_916),
+        ({}, [FLOOR, 0, 1, -1], [range(3), (0, 0, 1), (*NEAR, 11)], 3_624, 2_924),
+        ({}, [TOP, 1, 1], [range(3), (*NEAR, 11)], 4_046, 3_346),
+        ({"position": -1}, [FLOOR, 1, 0, 0], [range(3), (0, 0, 1), (*NEAR, 11)], 4_633, 3_933),
+        ({"position": -1}, [TOP, 2, -1], [range(3), (*NEAR, 11)], 4_072, 3_372),
+        ({"balance": 9_000}, [TOP, 1, 0], [range(3), (*NEAR, 11)], 9_056, 5_090),
+        ({}, [AS_IS], [], 1, 2),
+        ({"position": 0}, [TOP], [], 1, 2),
+        ({"step_idx": 4}, [FLOOR], [], 1, 2),
+    ],
+)
+def test_a_second_touches_the_floor_or_makes_the_high(
+    changed: dict[str, int], answers: list[Any], offered: list[Any], high: int, floor: int
+) -> None:
+    state = {"position": 1, "step_idx": 5, "balance": 3_989, "entry_price": 112, "sl_price": -40}
+    state |= {"highest_balance": 1, "trailing_dd_level": 2, "market": 3, **changed}
+    made = Chosen(*answers)
+    case = seconds_case(made, Case(3, state, 1, ("any", "free")), SURVEY, FINE)  # type: ignore[arg-type]
+    assert made.answers == []
+    assert made.offered == [SECOND_STAKES, *offered]
+    assert case.state == {**state, "highest_balance": high, "trailing_dd_level": floor}
+    stake = answers[0] if offered else AS_IS
+    assert (case.world, case.action, case.corner) == (3, 1, ("any", "free", stake))

@@ -64,6 +64,8 @@ def test_lines_are_recorded_while_the_port_is_at_work() -> None:
     assert set(executed) == {FILE}
     told = lines_of_port(["jax_port.ppo.minibatches"], executed)
     assert 0 < len(told[FILE].ran) < len(told[FILE].able) == len(function_statements(source))
+    assert all(one.able for one in told.values())  # a file of no functions is none of them
+    assert "jax_port/ppo/__init__.py" not in told
     again = {FILE: {1}}
     add_lines(again, executed)
     assert again[FILE] == {1} | executed[FILE]

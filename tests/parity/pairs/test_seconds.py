@@ -150,3 +150,11 @@ def test_each_transition_is_counted_for_the_branches_that_it_takes(world: int, s
     for other in ({"position_entry_step": 1}, {"position": 0}):
         for code in range(5):
             assert coverage_of({**held, **other}, exit_code=code, highest_balance=10**8) == set()
+
+
+def test_which_seconds_are_missing_is_of_the_seed() -> None:
+    bars = synthetic_bars("ES", days=1, seed=0)
+    one, again, other = (set(gappy_seconds(bars, seed).frame.index) for seed in (4, 4, 5))
+    assert one == again
+    missing = len(one - other) / len(one)
+    assert 0.1 < missing < 0.5  # a whole minute, or one of two, is there in both

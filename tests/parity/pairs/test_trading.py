@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -243,6 +244,10 @@ def test_a_pair_is_of_its_worlds_and_its_configuration(pair: Pair) -> None:
     first = trading_pair(worlds()[1:], EnvConfig.phase1(max_episode_bars=9), markets[1:])
     assert (first.name, first.worlds, first.max_steps) == ("trading environment, Phase 1", ["1"], 9)
     assert (set(first.policies), first.required) == (set(POLICIES), PHASE1_REQUIRED)
+    prepared = trading_pair(worlds(), CONFIG, markets)
+    assert [one.tolist() for one in prepared.starts] == [one.starts.tolist() for one in markets]
+    bars: Any = prepared.port.params.market
+    assert np.asarray(bars.first_bar).tolist() == [0, len(markets[0])]
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -266,3 +271,27 @@ def test_the_reference_is_of_its_phase_keeps_its_bars_and_looks_at_seconds(
     assert env.step_idx == start
     assert np.array_equal(shown, env.observe())
     assert other.step_idx != start
+
+
+def test_episodes_of_the_port_begin_where_they_are_told_to_in_every_world(pair: Pair) -> None:
+    world = np.array([0, 1, 1, 0, 1], np.int32)
+    numbers = [0, 0, 7, -1, -1]
+    starts = np.array([pair.starts[w][n] for w, n in zip(world, numbers, strict=True)], np.int32)
+    assert len(set(starts.tolist())) > 3
+    params: Any = pair.port.params
+    began: Any = pair.port.begin(jnp.asarray(world), jnp.asarray(starts), params)
+    read = jax.tree.map(np.asarray, read_fields(began, params))
+    assert read["market"].tolist() == world.tolist()
+    assert read["step_idx"].tolist() == read["episode_start"].tolist() == starts.tolist()
+    assert not read["position"].any()
+
+
+def test_a_command_names_the_file_that_its_worlds_contract_is_from(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"ES": Path("other.toml"), "RTY": Path("my own.toml")}
+    monkeypatch.setattr("parity.pairs.trading.file_of", files.get)
+    assert pair.command is not None
+    (case,) = seeded_cases(pair, 1, 1, np.random.default_rng(3))
+    words = shlex.split(pair.command(case))
+    assert words[:7] == ["rltrader", "--contracts", "my own.toml", "parity", "case", "--seed", "1"]

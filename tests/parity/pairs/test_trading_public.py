@@ -131,6 +131,8 @@ def test_a_public_pair_shows_every_exit_and_every_end(phase: int) -> None:
     assert np.array_equal(again[1], action)
     side: Any = one.reference
     assert (side.sources, side.language) == ((f"legacy_torch.env_phase{phase}",), "Gymnasium")
+    ((_, leaf),) = (side.spaces()["action"] or {}).items()
+    assert int(leaf.high) == (2 if phase == 1 else 5)
     begun = side.reset(np.array([4, 9]))
     for name in CODES:
         assert not begun.obs[f"obs.{name}"].any()
@@ -167,6 +169,7 @@ def test_both_sides_step_alike_and_a_restart_shows_its_first_moment_and_the_last
     assert not b.restart.state["position"][over].any()
     assert (b.restart.state["step_idx"] == b.restart.state["episode_start"])[over].all()
     begun = one.port.reset(seeds)
+    assert len(set(begun.state["step_idx"].tolist())) > 50
     assert {name: value.dtype for name, value in begun.obs.items()} == {
         name: value.dtype for name, value in b.obs.items()
     }

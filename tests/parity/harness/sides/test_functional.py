@@ -186,6 +186,7 @@ def keyed() -> Program:
         hidden = jax.random.uniform(state["key"])
         new = {**state, "x": x, "key": jax.random.split(state["key"])[0], "n": state["n"] + 1}
         told: Any = {"deep": {"drawn": jax.random.uniform(key), "hidden": hidden}, "word": None}
+        told["frame"] = state["frame"]
         over = new["n"] >= 5
         return (
             jnp.stack([x, -x]),
@@ -240,11 +241,12 @@ def test_keys_are_read_put_and_followed_and_what_is_left_out_is_neither() -> Non
     held = [jax.random.wrap_key_data(jnp.array(row, jnp.uint32)) for row in KEYED["key"]]
     after = [jax.random.key_data(jax.random.split(key)[0]).tolist() for key in held]
     assert done.state["key"].tolist() == after
-    assert done.info == {"deep", "word", "own key", "n"}
-    assert set(done.told) == {"deep.drawn", "deep.hidden", "own key", "n"}
+    assert done.info == {"deep", "word", "own key", "n", "frame"}
+    assert set(done.told) == {"deep.drawn", "deep.hidden", "own key", "n", "frame"}
     assert done.told["deep.hidden"].tolist() == [float(jax.random.uniform(key)) for key in held]
     drawn = [float(jax.random.uniform(jax.random.PRNGKey(np.uint32(seed)))) for seed in KEYS]
     assert done.told["deep.drawn"].tolist() == drawn
+    assert done.told["frame"].tolist() == drawn  # what is left out begins as the seed has it
     assert done.told["n"].tolist() == [1, 5, 2, 3, 5]
 
 
@@ -298,6 +300,8 @@ def test_lanes_go_on_from_what_they_came_to_with_the_draws_of_each_step(put: boo
     lanes: Any = side.lanes(KEYS, KEYED if put else None)
     first = lanes.advance(PUSHED, KEYS)
     second = lanes.advance(PUSHED, KEYS[::-1].copy())
+    drawn = [float(jax.random.uniform(jax.random.PRNGKey(np.uint32(seed)))) for seed in KEYS]
+    assert first.told["frame"].tolist() == second.told["frame"].tolist() == drawn
     begun = KEYED if put else side.reset(KEYS).state
     expected = side.transition(begun, PUSHED, KEYS)
     for name, value in expected.fields.items():
