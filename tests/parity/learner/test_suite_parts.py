@@ -106,6 +106,8 @@ def test_a_run_yields_every_case_s_results_and_the_first_two_s_together() -> Non
     assert found[0].notes == {"updates": 2, "gradient_steps": 11, "seed": 107}
     assert found[3].coverage == {"of target_kl": 3}
     assert told(check_cases("cpu", 4, 5, 7)) == [(check, "drawn 1") for check in own]
+    two = told(check_cases("cpu", 2, 4, 7))  # not the first, so not side by side
+    assert two == [(check, name) for name in ("quiet", "wide") for check in own]
     assert told(check_cases("gpu", 0, 2, 7))[6:] == [
         ("trainer", "clipping (gpu)"),
         ("trainer", "target_kl (gpu)"),
