@@ -242,7 +242,7 @@ class Tuples(Positional):
     [
         ((1.0, 2.0), "port.reset(seed)"),
         ((1.0, {}), "port.reset(seed)[0]"),
-        ((1.0, 2.0, {}), "port.reset(seed)"),
+        ((1.0, {}, 2.0), "port.reset(seed)"),
         ([1.0, {}], "port.reset(seed)"),
     ],
 )

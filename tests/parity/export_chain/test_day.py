@@ -164,3 +164,24 @@ def test_where_an_account_does_not_live_to_see_the_rest_the_day_ends(
     assert asked == [(first, last, 0), (first + 5, last, 1), (first + 10, last, 2)]
     assert [len(episode) for episode in day["episodes"]] == [5, 5, 0]
     assert day["cases"] == [{"case": 0}, {"case": 1}, {"case": 2}]
+
+
+def test_an_episode_that_ends_where_none_may_begin_is_followed_by_the_last_start_before(
+    monkeypatch: pytest.MonkeyPatch, made: tuple[Any, dict[str, Any]]
+) -> None:
+    """No trade may be opened in a day's last ten minutes, so no episode begins there."""
+    policy, _ = made
+    asked: list[int] = []
+    first, last = 2 * 450, 3 * 450 - 1
+    lengths = [445, 12]
+
+    def play(env: Any, policy: Any, start: int, last: int, number: int) -> Any:
+        asked.append(start)
+        return [{}] * lengths[number], []
+
+    monkeypatch.setattr(days, "_play", play)
+    day = make_day(policy, bars(), DATE)
+    latest = first + 1009 - 570  # the last minute in which an entry is allowed
+    assert asked == [first, latest]
+    assert latest + 12 > last
+    assert [len(episode) for episode in day["episodes"]] == lengths

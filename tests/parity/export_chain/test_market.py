@@ -6,14 +6,29 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from legacy_torch.features import add_features
 from markets import get_contract
+from markets.bars import FEATURES
+from parity.export_chain import market
 from parity.export_chain.comparison import Board
-from parity.export_chain.market import GOLDEN_HOP, compare_golden
-from tests.jax_port.export.made_bundle import bundle, made_policy
+from parity.export_chain.market import (
+    CSHARP_HOP,
+    DAY_HOP,
+    DISTANCES,
+    GOLDEN_HOP,
+    compare_csharp_day,
+    compare_csharp_golden,
+    compare_golden,
+    compare_stream,
+)
+from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy
+from tests.sentences import refuses
 
 ES = get_contract("ES")
 Stated = dict[str, Any]
@@ -136,3 +151,178 @@ def test_each_thing_that_is_stated_is_held_to_the_reference(
     stage = plant(stated)
     differing, _ = compared(tmp_path, stated)
     assert differing[0] == stage
+
+
+GOOD: dict[str, Any] = {
+    "features": 30,
+    "cases": 20,
+    "far": 10,
+    "decisions": 40,
+    "features_difference": 1e-10,
+    "features_share_of_limit": 0.25,
+    "observation_difference": 1e-8,
+    "observation_share_of_limit": 0.5,
+    "logits_difference": 1e-7,
+    "logits_share_of_limit": 1.0,
+    "far_logits_difference": 1e-6,
+    "far_logits_share_of_limit": 0.75,
+    "distances_differ": 0,
+    "masks_differ": 0,
+    "actions_differ": 0,
+}
+COUNTS = {
+    "features": 30,
+    "observation": 20,
+    "logits": 20,
+    "far_logits": 10,
+    "distances": 30,
+    "mask": 20,
+    "action": 40,
+}
+
+
+def golden(**values: Any) -> Board:
+    board, told = Board(), {**GOOD, **values}
+    told = {name: value for name, value in told.items() if value is not ...}
+    checker: Any = SimpleNamespace(golden=lambda: told)
+    assert compare_csharp_golden(board, checker) is told
+    return board
+
+
+def wrong(board: Board) -> dict[str, tuple[int, Any]]:
+    return {one.stage: (one.mismatches, one.first) for one in board.comparisons if not one.passed}
+
+
+def test_every_stage_is_taken_down_with_its_own_count_and_distance() -> None:
+    board = golden()
+    assert wrong(board) == {}
+    assert {one.hop for one in board.comparisons} == {CSHARP_HOP}
+    assert {one.stage: one.compared for one in board.comparisons} == COUNTS
+    assert {one.stage: (one.max_abs, one.share) for one in board.comparisons} == {
+        "features": (1e-10, 0.25),
+        "observation": (1e-8, 0.5),
+        "logits": (1e-7, 1.0),
+        "far_logits": (1e-6, 0.75),
+        "distances": (0.0, 0.0),
+        "mask": (0.0, 0.0),
+        "action": (0.0, 0.0),
+    }
+    limits = {one.stage: one.tolerance for one in board.comparisons}
+    assert (limits["features"].absolute, limits["features"].relative) == (1e-9, 1e-9)
+    assert {limits[name] for name in ("observation", "logits", "far_logits")} == {market.FROM_BARS}
+    assert (market.FROM_BARS.absolute, market.FROM_BARS.relative) == (1e-6, 1e-6)
+
+
+@pytest.mark.parametrize("share", [1.0001, 50.0, float("nan"), float("inf"), ...])
+@pytest.mark.parametrize("stage", ["features", "observation", "logits", "far_logits"])
+def test_what_is_beyond_its_limit_or_not_told_fails_on_every_row(stage: str, share: Any) -> None:
+    board = golden(**{f"{stage}_share_of_limit": share, f"{stage}_first": "bar 7"})
+    told = {"expected": "within the limit", "found": "bar 7"}
+    assert wrong(board) == {stage: (COUNTS[stage], told)}
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("distances_differ", "distances"), ("masks_differ", "mask"), ("actions_differ", "action")],
+)
+def test_one_that_differs_is_a_failure_of_its_stage(name: str, stage: str) -> None:
+    board = golden(**{name: 1})
+    assert {key: count for key, (count, _) in wrong(board).items()} == {stage: 1}
+    failed = next(one for one in board.comparisons if not one.passed)
+    assert (failed.max_abs, failed.share) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("count", ["features", "cases", "far", "decisions"])
+def test_nothing_measured_is_no_agreement(count: str) -> None:
+    board = golden(**{count: 0})
+    names = {"features": {"features", "distances"}, "cases": {"observation", "logits", "mask"}}
+    names |= {"far": {"far_logits"}, "decisions": {"action"}}
+    assert set(wrong(board)) == names[count]
+
+
+DAY: dict[str, Any] = {
+    "day": "2025-01-08",
+    "features": [{}] * 30,
+    "cases": [{}] * 40,
+    "episodes": [[{"entered": {}}, {}, {"exited": True}], [{}, {"entered": {}}, {"entered": {}}]],
+}
+
+
+def day(**values: Any) -> tuple[Board, dict[str, Any]]:
+    board, told = Board(), {**GOOD, "cases": 40, **values}
+    told = {name: value for name, value in told.items() if not name.startswith("far")}
+    checker: Any = SimpleNamespace(day=lambda given, stated: told)
+    return board, compare_csharp_day(board, checker, bars(), DAY)
+
+
+def test_a_day_is_told_and_held_to_every_bar_and_step_of_it() -> None:
+    board, report = day()
+    assert wrong(board) == {}
+    assert report == {"day": "2025-01-08", "bars": 30, "decisions": 6, "trades": 3}
+    assert {one.hop for one in board.comparisons} == {DAY_HOP}
+    stages = [one.stage for one in board.comparisons]
+    own = [name for name in COUNTS if name != "far_logits"]
+    assert stages == [*own, "features made", "decisions made"]
+    for count, stage in (("features", "features made"), ("decisions", "decisions made")):
+        for by in (-1, 1):
+            board, _ = day(**{count: GOOD[count] + by})
+            assert list(wrong(board)) == [stage]
+    assert set(wrong(day(logits_share_of_limit=2.0)[0])) == {"logits"}
+
+
+@cache
+def streamed() -> np.ndarray:
+    table = add_features(bars().frame, 0.25, config_of(1))
+    return table[[*FEATURES, *DISTANCES]].to_numpy(np.float64)
+
+
+def stream(measured: np.ndarray) -> Board:
+    board = Board()
+    checker: Any = SimpleNamespace(features=lambda given: measured)
+    compare_stream(board, checker, made_policy(1), bars())
+    return board
+
+
+def test_features_over_a_file_are_compared_column_by_column_to_the_last_bar() -> None:
+    right = streamed()
+    board = stream(right)
+    assert wrong(board) == {}
+    defined = np.isfinite(right[:, :11])
+    counts = {one.stage: one.compared for one in board.comparisons}
+    for number, name in enumerate(FEATURES):
+        assert counts[name] == defined[:, number].sum()
+        assert counts[f"{name}: where it is defined"] == len(right)
+    assert {counts[name] for name in DISTANCES} == {len(right)}
+    for number, name in enumerate((*FEATURES, *DISTANCES)):
+        off = right.copy()
+        off[-1, number] += 1e-4 * max(1.0, abs(off[-1, number]))
+        assert list(wrong(stream(off))) == [name]
+    for number, name in enumerate(FEATURES):
+        off = right.copy()
+        off[-1, number] = np.nan
+        assert list(wrong(stream(off))) == [f"{name}: where it is defined", name]
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_another_number_of_bars_is_told_alone(by: int) -> None:
+    right = streamed()
+    board = stream(right[:-1] if by < 0 else np.vstack([right, right[-1:]]))
+    (failed,) = board.comparisons
+    assert failed.stage == "bars of the session"
+    assert failed.first["expected"] == len(right)
+    assert failed.first["found"] == len(right) + by
+
+
+def test_a_feature_of_a_bar_outside_the_session_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them, by its place in golden.json."""
+    seconds = (bars().timestamps_ns // 1_000_000_000).tolist()
+    frame = bars().frame
+    columns = {name: frame[name].tolist() for name in frame.columns}
+    times = [seconds[3], seconds[5], seconds[7] + 30, seconds[9], seconds[11] + 30]
+    stated: Any = SimpleNamespace(
+        bars=SimpleNamespace(time=seconds, **columns),
+        features=[SimpleNamespace(time=time) for time in times],
+    )
+    monkeypatch.setattr(market, "read_golden", lambda folder, policy: stated)
+    with refuses():
+        compare_golden(Board(), Path("bundle"), made_policy(1), bars().contract)

@@ -157,3 +157,81 @@ def test_both_sides_pnl_is_told_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert report["pnl_dollars"] == {"jax": 87.5, "sb3 in the reference": 100.01}
     _, report = replayed(monkeypatch, (other, trades()), (episodes(), trades()))
     assert report["pnl_dollars"] == {"jax": 100.01, "sb3 in the reference": 87.5}
+
+
+class Scripted:
+    """An environment whose episodes are told: rewards, how each ends, and its trades."""
+
+    def __init__(self, episodes: dict[int, tuple[list[float], str, list[dict[str, Any]]]]) -> None:
+        self.episodes, self.taken, self.at = episodes, list[tuple[int, int, int]](), 0
+        self.num_trades = self.winning_trades = self.row = 0
+        self.total_pnl, self.trade_history = 0.0, list[dict[str, Any]]()
+
+    def reset(self, options: dict[str, int]) -> Any:
+        self.row, self.at, self.trade_history = options["start_index"], 0, []
+        self.num_trades, self.winning_trades, self.total_pnl = 0, 0, 0.0
+        return np.array([self.row, 0.0]), {}
+
+    def action_masks(self) -> Any:
+        return np.array([True, self.at % 2 == 0, False])
+
+    def step(self, action: int) -> Any:
+        self.taken.append((self.row, self.at, action))
+        assert type(action) is int
+        rewards, end, trades = self.episodes[self.row]
+        reward, self.at = rewards[self.at], self.at + 1
+        over = self.at == len(rewards)
+        if over:
+            self.trade_history = trades
+            self.num_trades, self.winning_trades = len(trades) + 1, len(trades)
+            self.total_pnl = 2.5 * self.row
+        told = {"done_reason": self.row % 5 if over else 0}
+        return (
+            np.array([self.row, self.at]),
+            reward,
+            over and end == "over",
+            over and end == "cut",
+            told,
+        )
+
+
+def test_episodes_are_played_to_their_end_with_normalised_observations_and_masks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, third = (row.to_dict() for _, row in trades().iterrows())
+    script = {7: ([0.5, 0.25], "over", [first, second]), 13: ([1.0, -2.0, 0.125], "cut", [third])}
+    for rows in script.values():
+        for trade in rows[2]:
+            del trade["episode"]
+    env, seen = Scripted(script), list[tuple[list[float], list[bool]]]()
+
+    def predict(obs: Any, action_masks: Any, deterministic: bool) -> Any:
+        assert deterministic is True
+        seen.append((obs.tolist(), action_masks.tolist()))
+        return np.array(len(seen)), None
+
+    def load(folder: str, make: Any) -> Any:
+        assert (folder, make()) == ("folder", env)
+        return SimpleNamespace(predict=predict), SimpleNamespace(normalize_obs=lambda obs: 10 * obs)
+
+    monkeypatch.setattr(
+        played, "ENVIRONMENTS", {2: lambda bars, config: env if bars == "bars" else None}
+    )
+    monkeypatch.setattr(played, "load_sb3", load)
+    policy: Any = SimpleNamespace(config=SimpleNamespace(phase=2))
+    place: Any = ("folder", policy, "bars")
+    told, made = played._play(*place, np.array([13, 7]))
+    assert told.to_dict("list") == {
+        "steps": [3, 2],
+        "trades": [2, 3],
+        "wins": [1, 2],
+        "pnl": [32.5, 17.5],
+        "done_reason": [3, 2],
+        "reward": [-0.875, 0.75],
+    }
+    assert list(made.columns) == list(TRADE_COLUMNS)
+    assert made["episode"].tolist() == [0, 1, 1]
+    assert made["pnl"].tolist() == [-37.5, 150.0, -25.0]
+    assert env.taken == [(13, 0, 1), (13, 1, 2), (13, 2, 3), (7, 0, 4), (7, 1, 5)]
+    assert seen[0] == ([130.0, 0.0], [True, True, False])
+    assert seen[1] == ([130.0, 10.0], [True, False, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from jax_port.ppo.settings import NetworkSpec
 from markets.synthetic.stress import stress_bars
 from parity.learner.cases import LIMIT, LearnerCase, learner_cases, small_cases
-from parity.learner.drawn import drawn_cases
+from parity.learner.drawn import coverage_of_structures, drawn_cases
 from parity.learner.late import Late
 from tests.snapshots import Snapshot
 
@@ -56,3 +57,13 @@ def test_a_case_is_rebuilt_from_its_own_words(late: Late | None) -> None:
     assert LearnerCase.from_about(values) == case
     del values["late"]  # as of before there was any
     assert LearnerCase.from_about(values) == replace(case, late=None)
+
+
+def test_what_cases_cover_is_counted_case_by_case() -> None:
+    """Those that begin late alone are said to."""
+    late, fresh = replace(learner_cases()[0], late=Late(3, 150)), learner_cases()[2]
+    found = Counter(coverage_of_structures([late, fresh, late]))
+    assert found["learner, begun late: on"] == 2
+    assert "learner, begun late: on" not in coverage_of_structures([fresh])
+    assert found["learner, activation: tanh"] == found["learner, activation: relu"] == 1
+    assert found["learner, norm_reward: off"] == found["learner, norm_reward: on"] == 1

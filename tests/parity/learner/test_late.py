@@ -52,3 +52,27 @@ def test_drawn_cases_begin_after_few_steps_and_beyond_what_16_bits_count() -> No
     assert steps[0] < 1_000 <= steps[1] <= 2**16 - 1 < steps[-1]
     assert len({one.updates for one in LATE}) == len(LATE)
     assert all(one.updates > 0 for one in LATE)
+
+
+def test_a_frozen_layer_s_moments_are_zero_by_its_whole_name() -> None:
+    names = ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net", "action_net.0")
+    weights = {
+        f"{name}.{kind}": np.zeros(3, np.float32) for name in names for kind in ("weight", "bias")
+    }
+    frozen = ("mlp_extractor.policy_net.2", "action_net")
+    state = late_state(Late(500, 10_000, seed=3), weights, FEATURES, 2, 27, 96, frozen)
+    for name in weights:
+        zero = name.rsplit(".", 1)[0] in frozen
+        for moments in (state.first[name], state.second[name]):
+            assert (moments == 0).all() == zero, name
+            assert moments.any() != zero, name
+
+
+def test_returns_have_a_mean_and_a_spread_of_their_seed() -> None:
+    states = [late_state(Late(500, 1, seed), WEIGHTS, FEATURES, 2, 27, 96) for seed in range(20)]
+    for values in ([one.return_mean for one in states], [one.return_var for one in states]):
+        assert len(set(values)) == 20
+    assert all(0.5 <= one.return_var < 4 for one in states)
+    assert min(one.return_mean for one in states) < 0 < max(one.return_mean for one in states)
+    again = late_state(Late(500, 1, 7), WEIGHTS, FEATURES, 2, 27, 96)
+    assert (again.return_mean, again.return_var) == (states[7].return_mean, states[7].return_var)

@@ -11,13 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.engine.verify import CheckResult
+from parity.engine.verify import CheckResult, Mismatch
 from parity.learner import port, reference, rounding, suite
 from parity.learner.cases import LearnerCase, learner_cases
 from parity.learner.late import Late
 from parity.learner.led import AstrayError
+from parity.learner.port import Draws, PortRun
 from parity.learner.structures import merged
-from parity.learner.suite import LearnerRun, cases_of_forms, check_cases, check_learner, learner_parts
+from parity.learner.suite import (
+    LearnerRun,
+    cases_of_forms,
+    check_cases,
+    check_drawn,
+    check_learner,
+    learner_parts,
+)
 
 CPU = ["clipping", "target_kl", "quiet", "wide", "drawn 1", "drawn 2"]
 GPU = ["clipping (gpu)", "target_kl (gpu)", "wide (gpu)", "drawn 3 (gpu)", "drawn 4 (gpu)"]
@@ -98,6 +106,8 @@ def test_a_run_yields_every_case_s_results_and_the_first_two_s_together() -> Non
     assert found[0].notes == {"updates": 2, "gradient_steps": 11, "seed": 107}
     assert found[3].coverage == {"of target_kl": 3}
     assert told(check_cases("cpu", 4, 5, 7)) == [(check, "drawn 1") for check in own]
+    two = told(check_cases("cpu", 2, 4, 7))  # not the first, so not side by side
+    assert two == [(check, name) for name in ("quiet", "wide") for check in own]
     assert told(check_cases("gpu", 0, 2, 7))[6:] == [
         ("trainer", "clipping (gpu)"),
         ("trainer", "target_kl (gpu)"),
@@ -219,3 +229,85 @@ def test_rates_and_clip_ranges_fall_from_where_a_case_begins() -> None:
             assert float(hyper.gamma) == pytest.approx(settings.gamma)
     still = replace(case, settings=settings.override(anneal=False))
     assert float(port.hyper_at(still, 2).learning_rate) == pytest.approx(settings.learning_rate)
+
+
+def drawn(
+    orders: Any, masks: Any = None, groups: int = 1, actions: Any = None
+) -> tuple[LearnerCase, PortRun]:
+    """Return two updates of three steps of two environments, with three actions equally likely."""
+    settings = learner_cases()[0].settings.override(
+        n_envs=2, n_steps=3, batch_size=2, n_epochs=2, order_groups=groups
+    )
+    taken = (
+        np.array([[[0, 1], [2, 0], [1, 2]], [[1, 2], [0, 1], [2, 0]]]) if actions is None else actions
+    )
+    allowed = np.ones((2, 3, 2, 3), bool) if masks is None else masks
+    updates = [
+        {
+            "actions": taken[number].astype(np.int8),
+            "masks": allowed[number],
+            "probabilities": np.full((3, 2, 3), 1 / 3, np.float32),
+        }
+        for number in range(2)
+    ]
+    case = replace(learner_cases()[0], settings=settings)
+    return case, PortRun(updates, Draws(taken, np.zeros((7, 2)), np.array(orders).reshape(2, 2, 6)))
+
+
+ORDERS = [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [3, 0, 4, 1, 5, 2], [2, 3, 1, 5, 0, 4]]
+
+
+def test_draws_that_are_as_they_should_be_pass_and_are_counted() -> None:
+    result = check_drawn(*drawn(ORDERS))
+    assert (result.check, result.world) == ("learner draws", "clipping")
+    assert (result.passed, result.compared) == (True, 12 + 24)
+
+
+@pytest.mark.parametrize("order", range(4))
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_transition_twice_is_told_by_the_number_of_its_order(order: int, place: int) -> None:
+    orders = [list(one) for one in ORDERS]
+    orders[order][place] = orders[order][2]
+    found = check_drawn(*drawn(orders)).first
+    assert found == Mismatch(order, -1, "an order with every transition", (), 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (2, 3), (1, 2)])
+def test_an_order_that_is_used_again_is_found_wherever_it_is(one: int, other: int) -> None:
+    """Also from one update to the next."""
+    orders = [list(order) for order in ORDERS]
+    orders[other] = orders[one]
+    found = check_drawn(*drawn(orders)).first
+    assert found == Mismatch(0, -1, "different orders", (), 4.0, 3.0)
+
+
+def test_minibatches_of_groups_have_equal_shares_to_the_last() -> None:
+    """The first three transitions are one group, the others another."""
+    even = [[0, 3, 1, 4, 2, 5], [3, 1, 5, 0, 2, 4], [4, 0, 1, 5, 2, 3], [2, 3, 4, 1, 0, 5]]
+    assert check_drawn(*drawn(even, groups=2)).passed
+    assert check_drawn(*drawn(ORDERS)).passed
+    uneven = [*even[:3], [2, 3, 4, 5, 0, 1]]
+    found = check_drawn(*drawn(uneven, groups=2)).first
+    assert found == Mismatch(0, -1, "equal shares of a minibatch", (), 0.0, 2.0)
+
+
+@pytest.mark.parametrize(("update", "step", "env"), [(0, 0, 0), (0, 2, 1), (1, 0, 1), (1, 2, 0)])
+def test_a_forbidden_action_is_told_by_update_step_and_environment(
+    update: int, step: int, env: int
+) -> None:
+    _, run = drawn(ORDERS)
+    masks = np.ones((2, 3, 2, 3), bool)
+    masks[update, step, env, int(run.updates[update]["actions"][step, env])] = False
+    found = check_drawn(*drawn(ORDERS, masks)).first
+    assert found == Mismatch(update, step, "action allowed", (env,), 1.0, 0.0)
+
+
+def test_an_action_that_is_always_taken_is_told_with_its_number_and_its_deviations() -> None:
+    """Of 12 decisions that three actions share none was the first or the second, and all the third."""
+    actions = np.full((2, 3, 2), 2)
+    result = check_drawn(*drawn(ORDERS, actions=actions))
+    assert result.passed  # 8 more than 4, of a deviation of the root of 12 * 2 / 9
+    assert result.notes == {
+        "deviations": pytest.approx(8 / np.sqrt(12 * 2 / 9), abs=0.01),
+        "of": "action 2",
+    }

@@ -13,7 +13,7 @@ import pytest
 from foundation.errors import InputError
 from parity.live_replay import decision_log
 from parity.live_replay.decision_log import Between, Fill, NothingDecidedError, read_log
-from tests.parity.live_replay.made_log import DIGEST, Lines, decided, fill, small, waiting, written
+from tests.parity.live_replay.made_replay import DIGEST, Lines, decided, fill, small, waiting, written
 from tests.sentences import refuses
 
 NAN = math.nan

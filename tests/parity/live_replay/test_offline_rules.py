@@ -19,7 +19,6 @@ from legacy_torch.features import add_features
 from markets.advice.fusion import FusionSettings
 from parity.live_replay.decision_log import LiveLog
 from parity.live_replay.offline import Held, Offline, cut, open_bundle
-from tests.parity.live_replay.made_log import header
 from tests.parity.live_replay.made_replay import (
     BARS,
     CONFIG,
@@ -30,6 +29,7 @@ from tests.parity.live_replay.made_replay import (
     SLIPPAGE,
     agreeing,
     bars,
+    header,
     offline,
     policy,
 )
