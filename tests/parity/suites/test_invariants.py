@@ -128,6 +128,28 @@ def test_an_account_of_several_contracts_whose_floor_locks_below_the_start() -> 
     assert broken(SHORT, "balance", of_one) == {rule: [SHORT]}
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_either_side_is_held_to_its_own_account_and_contract(side: int) -> None:
+    config = EnvConfig.phase1(contracts=3, floor_lock_dollars=-50.0, initial_balance_dollars=20_000.5)
+    contract = get_contract("RTY").with_costs(commission_cents=131)
+    initial, lock, entry = 2_000_050, 2_000_050 - 5_000, 3 * 131
+    before, after = step()
+    before["trailing_dd_level"][:] = after["trailing_dd_level"][:] = lock
+    after["balance"][:, 0] = [initial + 500 - entry, initial - 300, initial - entry]
+    recording = recorded(before, after)
+    replay = played(recording)
+    assert all(one.passed for one in check_account(recording, replay, "north", config, contract))
+    for name, rule in (
+        ("balance", "balance = initial + total_pnl - entry commission"),
+        ("trailing_dd_level", "the floor never exceeds its lock"),
+    ):
+        wrong = deepcopy(recording), deepcopy(replay)
+        wrong[side].after[name][SHORT, 0] += 1
+        results = check_account(*wrong, "north", config, contract)
+        assert [one.passed for one in results] == [side != 0, side != 1]
+        assert results[side].first == Mismatch(SHORT, 0, rule, (), 1.0, 0.0)
+
+
 @pytest.mark.parametrize("place", range(4))
 def test_every_number_of_an_observation_is_looked_at(place: int) -> None:
     for value in (np.nan, np.inf, -np.inf):

@@ -18,6 +18,7 @@ from parity.learner.port import Draws
 from parity.suites import randomness
 from parity.suites.randomness import (
     ONE_BAR,
+    binomial_tests,
     check_environment_draws,
     environment_draws,
     joint_tests,
@@ -191,3 +192,20 @@ def test_a_learner_draws_with_a_policy_that_stays_uniform(monkeypatch: pytest.Mo
     assert 0 < draws.starts.max() < size
     learner_draws(5)
     assert asked[2][2] == "cpu"
+
+
+def test_a_count_of_one_may_be_far_too_many_and_none_far_too_few() -> None:
+    """Each count is held to its own share; one of all trials, or none, has a chance as well."""
+    trials, shares = 12, np.array([1e-5, 0.9, 0.5, 1e-5, 0.9, 0.5])
+    counts = np.array([1, 1, 1, 0, 0, 12])
+    expected = []
+    for count, share in zip(counts, shares, strict=True):
+        chances = [
+            math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(trials + 1)
+        ]
+        expected.append(min(2 * min(sum(chances[: count + 1]), sum(chances[count:])), 1.0))
+    tests = binomial_tests([f"test {n}" for n in range(6)], counts, trials, shares)
+    assert [one.chance for one in tests] == pytest.approx(expected, rel=1e-9)
+    assert expected[0] == pytest.approx(2 * 12e-5, rel=1e-3)
+    assert [one.expected for one in tests] == pytest.approx([12e-5, 10.8, 6, 12e-5, 10.8, 6])
+    assert [one.observed for one in tests] == [1, 1, 1, 0, 0, 12]

@@ -200,3 +200,25 @@ def test_rounds_share_what_they_compile_and_all_tell_their_progress(
     assert "again" not in report.settings
     assert run_rounds(replace(SMALL, seed=4), count).verdict == SAME  # without anybody to tell
     assert list(seeds_of(replace(SMALL, seed=4), count)) == [4, 5, 6][:count]
+
+
+def test_each_world_check_and_finding_of_a_later_round_keeps_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(request: Request, progress: object, compiled: str) -> Report:
+        north, south = made(request.seed, SAME), made(request.seed, SAME)
+        for name, one in (("north", north), ("south", south)):
+            one.worlds = [{**world, "name": name} for world in one.worlds]
+            one.checks[0].world = one.divergences[0].world = name
+        north.worlds = [*north.worlds, *south.worlds]
+        north.checks += south.checks
+        north.divergences += south.divergences
+        return north
+
+    monkeypatch.setattr(rounds, "run", run)
+    report = run_rounds(replace(SMALL, seed=1), 2)
+    names = ["north", "south", "north, seed 2", "south, seed 2"]
+    assert [world["name"] for world in report.worlds] == names
+    assert [world["digest"] for world in report.worlds] == ["1", "1", "2", "2"]
+    assert [check.world for check in report.checks] == names
+    assert [shown.world for shown in report.divergences] == names

@@ -23,6 +23,7 @@ from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording
 from parity.engine.verify import CheckResult, Mismatch
 from parity.gate.covered import covered_by, missing
+from parity.gate.strength import CHECKS
 from parity.pairs.trading import World
 from parity.suites import worlds
 from parity.suites.scenarios import Request, make_scenarios
@@ -275,3 +276,8 @@ def test_a_report_tells_how_many_bars_of_a_world_were_played() -> None:
         told.append(one)
     assert told[0]["bars"] < told[1]["bars"]
     assert told[0]["key"] != told[1]["key"]
+
+
+def test_restarts_after_cases_are_a_kind_of_check_that_a_certificate_must_have() -> None:
+    assert (AFTER_CASES, RESTARTS) == ("restart after a generated case", 200)
+    assert {AFTER_CASES, "restart", "replay", "generated", "data"} <= CHECKS
