@@ -11,15 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from markets.advice.fusion import Fused, FusionSettings, Situation
+from parity.export_chain import csharp
 from parity.export_chain.csharp import MISSING
 from parity.fusion import __main__ as command
+from parity.fusion.__main__ import main
 from parity.fusion.sides import Fuse, jax_side, numpy_side, torch_side
 from parity.fusion.verify import Agreement
 
 
 @pytest.fixture
 def no_mono(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "available", lambda: False)
+    monkeypatch.setattr(command, "missing", lambda: MISSING)
 
 
 def faulty(given: Situation, settings: FusionSettings) -> Fused:
@@ -59,7 +61,7 @@ def test_all_that_was_counted_is_told_of_every_side(
         return found
 
     monkeypatch.setattr(command, "verify", verify)
-    monkeypatch.setattr(command, "available", lambda: mono)
+    monkeypatch.setattr(command, "missing", lambda: None if mono else MISSING)
     monkeypatch.setattr(command, "compile_checker", lambda program: program)
     monkeypatch.setattr(command, "csharp_side", lambda program, scratch: (program, scratch))
     done = CliRunner().invoke(command.main, ["--count", "17", "--seed", "5"])
@@ -104,3 +106,22 @@ def test_by_default_a_hundred_thousand_decisions_of_seed_0(monkeypatch: pytest.M
     monkeypatch.setattr(command, "verify", verify)
     assert CliRunner().invoke(command.main, []).exit_code == 1  # what is no number is no agreement
     assert asked == [(100_000, 0)]
+
+
+@pytest.mark.parametrize("lacks", ["the sources", "Mono"])
+def test_what_is_missing_of_csharp_is_told(
+    lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lacks == "the sources":
+        monkeypatch.setattr(csharp, "SOURCES", tmp_path)
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(main, ["--count", "40"])
+    assert result.exit_code == 0, result.output
+    first, *sides = result.output.splitlines()
+    assert first.startswith("C#: not checked, since ")
+    expected = csharp.NO_SOURCES if lacks == "the sources" else csharp.MISSING
+    assert first == f"C#: {expected}"
+    assert ("the C# sources are not in" in first) == (lacks == "the sources")
+    assert [line.partition(":")[0] for line in sides] == ["JAX", "PyTorch"]
+    assert all(" 0 other actions" in line for line in sides)

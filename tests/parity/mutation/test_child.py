@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,30 @@ def test_a_quick_look_and_the_whole_verification_are_asked_for_as_the_job_says(
     monkeypatch.setattr("parity.mutation.child.FEW", 700)
     assert attempt("> 9", ">= 10", transitions=800, resets=50)["verdict"] == "different"
     assert [one["transitions"] for one in asked] == [700]  # what is found at once is not asked again
+
+
+FINE = FieldVerdict("charge", "exact", ("int64", "int64"), "equal", 10)
+
+
+def field(verdict: str, **counts: Any) -> FieldVerdict:
+    return FieldVerdict("reward", "close", ("float32", "float32"), verdict, 10, **counts)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (field("rounding", rounding=3, beyond=1), "rounding"),
+        (field("logic", logic=2), "logic"),
+        (field("logic", logic=2, beyond=1), "logic"),
+        (field("contract", logic=2), "contract"),
+        (field("not compared", why="only the port has it"), "not compared"),
+    ],
+)
+def test_a_field_objects_with_its_own_verdict(found: FieldVerdict, said: str) -> None:
+    answers = [Answer("restarts", "different", "other starts")]
+    report = SimpleNamespace(fields=[FINE, found], answers=answers, missing=["an episode ends"])
+    assert _first(report) == f"field reward: {said}"
+    report.fields = [FINE, field("rounding", rounding=3)]
+    assert _first(report) == "restarts"
+    report.answers = [Answer("restarts", "same", "none")]
+    assert _first(report) == "never seen: an episode ends"
