@@ -50,8 +50,8 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "stops and targets stay until executions are told": (
         (
             CUSTODY,
-            "if (Trade.Foreseen != 0 || entrySent != null || !some)",
-            "if (Trade.Net != 0 || entrySent != null || !some)",
+            "if (Trade.Foreseen != 0 || entrySent != null || strays.Count == 0)",
+            "if (Trade.Net != 0 || entrySent != null || strays.Count == 0)",
         ),
     ),
     # a flattening that is lost, slow, or turns the account

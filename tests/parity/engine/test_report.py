@@ -143,7 +143,7 @@ def test_the_largest_error_of_all_checks_is_told(place: int, largest: float) -> 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("near", [1.9e-5, 3e-5, float("inf"), float("nan")])
 def test_of_one_name_with_two_limits_the_nearest_to_its_own_is_told(first: bool, near: float) -> None:
-    told = [(1e-5, 1e-4), (near, 2e-5)]
+    told = [(2.5e-5, 1e-4), (near, 2e-5)]  # which is larger than one that is nearer to its own
     checks = [
         CheckResult(f"learner {number}", "north", 1, measures={"gradients": of_error(error, limit, 2)})
         for number, (error, limit) in enumerate(told if first else told[::-1])

@@ -14,6 +14,7 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
+from parity.gate import covered
 from parity.gate.covered import Missing, covered_by, missing
 from parity.learner.structures import aspects_of, merged
 from parity.learner.suite import cases_of_forms
@@ -168,6 +169,17 @@ def test_each_aspect_of_a_learner_has_to_have_been_compared(
         covered = {**certificate["covered"], "learner": learner}
         found = missing({**certificate, "covered": covered}, [], CONFIG, SETTINGS)
         assert len(found.learner) == len(aspects_of(SETTINGS)) - 1
+
+
+@pytest.mark.parametrize("form", ["gpu", "cpu"])
+def test_what_another_form_of_the_program_was_compared_on_does_not_count(
+    certificate: dict[str, Any], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(covered, "default_form", lambda: form)
+    own = certificate["covered"]["learner"]["cpu"]
+    given = {**certificate["covered"], "learner": {"cpu": own}}
+    found = missing({**certificate, "covered": given}, [], CONFIG, SETTINGS)
+    assert len(found.learner) == (0 if form == "cpu" else len(aspects_of(SETTINGS)) - 1)
 
 
 def test_on_another_kind_of_device_no_aspect_counts(certificate: dict[str, Any]) -> None:

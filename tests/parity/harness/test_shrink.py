@@ -192,7 +192,7 @@ def test_of_each_set_of_fields_the_simplest_case_is_told_with_how_often_it_was_m
     judge = Judge(one, make.visited(one, 16, 0))
     evidence = [
         judge.step(given([2, 2, 0, 7, 8], 1234.5678, "visited")),
-        judge.step(given([7, 6, 7, 8, 1], 3.0, "drawn")),
+        judge.step(given([1, 7, 6, 7, 8], 3.0, "drawn")),  # in rows of the first ones, too
     ]
     told = smallest_cases(judge, evidence)
     assert [(one.state, one.action, one.cases, one.source) for one in told] == [
