@@ -155,8 +155,8 @@ def test_a_large_number_and_a_half_are_refused_whichever_comes_first(number: int
 
 def test_the_last_episode_alone_begins_at_the_very_last_start() -> None:
     pair = clock_pair()
-    begun = [record_episodes(pair, 1, 3, np.random.default_rng(seed)).starts for seed in range(6)]
-    assert [starts[-1] for starts in begun] == [11] * 6
+    begun = [record_episodes(pair, 1, 3, np.random.default_rng(seed)).starts for seed in range(40)]
+    assert [starts[-1] for starts in begun] == [11] * 40
     assert {start for starts in begun for start in starts[:-1].tolist()} == {4, 7, 11}
     assert {starts[0] for starts in begun} != {11}
 

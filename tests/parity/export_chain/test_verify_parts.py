@@ -175,6 +175,37 @@ def test_what_one_part_finds_is_the_verdict(bad: str, parts: Callable[[str], dic
     assert report["csharp"] != "checked"
 
 
+@pytest.mark.parametrize("trust", [False, True])
+def test_files_that_run_are_made_anew_for_all_that_loads_them(
+    trust: bool, parts: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions, episodes and the fusion: none loads a received one, unless it is trusted."""
+    parts("")
+    loaded: list[Path] = []
+
+    def decisions(*given: Any, running: Path, **more: Any) -> Actions:
+        loaded.append(running)
+        return Actions(compared=1)
+
+    def episodes(board: Board, running: Path, *given: Any) -> dict[str, Any]:
+        loaded.append(running)
+        return {"trades": 1}
+
+    def fusion(made: chain.Chain) -> dict[str, Any]:
+        loaded.append(made.running)
+        return {"settings": 1}
+
+    monkeypatch.setattr(chain, "compare_golden", lambda *given: {"cases": 1})
+    for name in ("compare_files", "compare_prior", "compare_origin"):
+        monkeypatch.setattr(chain, name, lambda *given: None)
+    monkeypatch.setattr(chain, "compare_decisions", decisions)
+    monkeypatch.setattr(chain, "replay", episodes)
+    verify(replace(Request(bundle(1), bars()), trust=trust), prove_fusion=fusion)
+    assert len(loaded) == 3
+    assert len(set(loaded)) == 1
+    assert (loaded[0] == bundle(1)) is trust
+
+
 def test_each_file_that_runs_is_told_of_by_name() -> None:
     for name in RUNNING:
         board = Board()

@@ -53,6 +53,16 @@ def measured(fills: list[dict[str, Any]], slippage: int, tick_dollars: float = 1
     return {"account_fills": fills, "fill_costs": fill_costs(fills, tick_dollars, slippage)}
 
 
+def test_a_difference_beside_the_fills_is_told_though_another_log_differs_first() -> None:
+    wrong, beside = {"bar": 3, "stage": "fill"}, {"bar": 7, "stage": "mask"}
+    fills_alone = report("a.jsonl", verdict="different", first=wrong)
+    both = report("b.jsonl", verdict="different", first=beside, first_beside_fills=beside)
+    for reports in ([fills_alone, both], [report("c.jsonl"), fills_alone, both, report("d.jsonl")]):
+        found = join_reports(reports)
+        assert found["first"] == {**wrong, "log": "a.jsonl"}
+        assert found["first_beside_fills"] == {**beside, "log": "b.jsonl"}
+
+
 def test_of_several_logs_the_last_counts_as_much_as_the_first() -> None:
     """Whatever the first log lacks, the others may have, and it must not be lost."""
     fills = account_fills(MATCHED, MINUTE)
