@@ -107,8 +107,8 @@ def test_a_field_that_differs_is_stepped_with_its_own_seed_and_five_others(side:
         assert other == frozenset()
         return (more.reference | more.port) == {"reward"}, more, evidence, judge
 
-    # the evidence's seeds begin at 96, and those that are tried at 0
-    own, more, evidence, judge = found(lambda rows, seeds: (rows == 50) & (seeds == 96 + 50))
+    # the evidence's seeds begin at 8, after those of the judge's first look, and the tried ones at 200
+    own, more, evidence, judge = found(lambda rows, seeds: (rows == 50) & (seeds == 8 + 50))
     assert own
     assert judge.random == {"reward"}
     assert all("reward" not in one.labels and "row" in one.labels for one in evidence)
@@ -117,13 +117,13 @@ def test_a_field_that_differs_is_stepped_with_its_own_seed_and_five_others(side:
     assert not always[0]
     assert always[1].cases == []
     assert all(one.wrong("reward").sum() == 1 for one in always[2])
-    # 96 rows differ, of which 24 are tried with 24 seeds each of five times
-    for last, drawn in ((5 * PROBES - PROBES + 23, True), (5 * PROBES, False)):
+    # in two sets 96 rows differ, of which 24 are tried with 24 seeds each of five times
+    for last, drawn in ((200 + 2 * 5 * PROBES - 1, True), (200 + 2 * 5 * PROBES, False)):
         assert found(lambda rows, seeds, last=last: seeds != last)[0] is drawn
     one_row = found(lambda rows, seeds: (rows == 7) | ((rows == 60) & (seeds % 2 == 0)))
     assert one_row[0]  # it stays in the first row that differs, and is drawn in another
     assert one_row[1].cases[0].state["row"].tolist() == [7, 60]
-    many = found(lambda rows, seeds: (rows > 30) & (seeds > 95))
+    many = found(lambda rows, seeds: (rows > 30) & (seeds < 200))
     assert [one.state["row"].tolist() for one in many[1].cases] == [[*range(31, 31 + STATES)]] * 2
 
 
