@@ -127,8 +127,6 @@ class MutableSide:
             self._is_of_a_step = action is not None
             env = self._new(False)
             if action is not None:
-                if self.reseed is not None:
-                    self.reseed(env, 0)
                 self.step_one(env, action)
             self._form = self.read(env)
             self._native = {name: value.dtype for name, value in self.state_of(env).items()}

@@ -297,8 +297,8 @@ def test_a_distance_is_in_units_of_the_largest_number_of_its_own_case() -> None:
 def test_only_fields_that_a_judge_leaves_to_draws_are_left_out_and_those_of_any_part() -> None:
     def step(one: Any, action: Any) -> Any:
         seen, reward, *others = one.step(action)
-        one.levels = one.levels * (1 + 1e-3 * (one.drawn % 7))
-        return {**seen, "near": one.levels * 1.0}, reward + one.drawn, *others
+        one.levels = one.levels * (1 + 1e-3 * (getattr(one, "drawn", 0) % 7))
+        return {**seen, "near": one.levels * 1.0}, reward + getattr(one, "drawn", 0), *others
 
     def reseed(one: Any, seed: int) -> None:
         one.drawn = seed

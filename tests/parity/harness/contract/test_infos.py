@@ -162,7 +162,7 @@ def telling_heat(heat: float, drawn: bool, **changes: Any) -> MutableSide:
 
     def step(one: tiny.Tiny, action: Any) -> Any:
         obs, reward, over, cut, _ = one.step(action)
-        more = np.random.default_rng(one.seed).random() if drawn else 0.0
+        more = np.random.default_rng(getattr(one, "seed", 0)).random() if drawn else 0.0
         hidden = np.nan if one.count % 2 else heat
         return obs, reward, over, cut, {"heat": np.array([heat + more, hidden]), "turns": one.count}
 
@@ -219,7 +219,7 @@ def test_a_number_that_is_seldom_drawn_is_asked_with_the_seed_with_which_it_diff
     """Of a hundred seeds one pays, on the reference alone; it is not among those that are tried."""
 
     def step(one: tiny.Tiny, action: Any) -> Any:
-        return *one.step(action)[:4], {"prize": int(one.seed == 60)}
+        return *one.step(action)[:4], {"prize": int(getattr(one, "seed", 0) == 60)}
 
     reference = tiny.side(step, reseed=lambda one, seed: setattr(one, "seed", seed))
     port = tiny.side(lambda one, action: (*one.step(action)[:4], {"prize": 0}))
