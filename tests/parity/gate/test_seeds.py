@@ -239,18 +239,18 @@ def test_a_count_of_anything_else_is_another(
     monkeypatch.setattr(
         seeds, "loaded_digests", lambda modules: {"code": "1", **dict.fromkeys(modules)}
     )
-    plain = seeds._digest(SMALL)
-    assert seeds._digest(replace(SMALL, workers=5, seed=3)) == plain
-    other = seeds._digest(replace(SMALL, **changes))
+    plain = seeds._asked(SMALL)
+    assert seeds._asked(replace(SMALL, workers=5, seed=3)) == plain
+    other = seeds._asked(replace(SMALL, **changes))
     assert other != plain
     if "data" in changes:
         (tmp_path / "one.csv").write_text("other")
         same = replace(SMALL, data=tmp_path / "one.csv")
-        assert (seeds._digest(same) == other) == (changes["data"].name == "other.csv")
+        assert (seeds._asked(same) == other) == (changes["data"].name == "other.csv")
     monkeypatch.setattr(
         seeds, "loaded_digests", lambda modules: {"code": "2", **dict.fromkeys(modules)}
     )
-    assert seeds._digest(SMALL) != plain
+    assert seeds._asked(SMALL) != plain
 
 
 def test_what_a_seed_draws_and_can_t_be_carried_out_names_it(

@@ -173,22 +173,23 @@ def test_the_first_seed_that_says_something_is_taken(monkeypatch: pytest.MonkeyP
     """None on the edge of a decision, none that does not show all, and none that rounding moves."""
     case = replace(learner_cases(5)[0], must_show=("one", "two"))
     both = {"one": 1, "two": 2}
-    tried: dict[int, Tried] = {
-        5: (0.99, both, 0.0),
-        6: (1.0, {"one": 5}, 0.0),
-        7: (1.0, {"two": 5}, 0.0),
-        8: (2.0, both, 1.01 * rounding.STEADY),
-        9: (2.0, both, float("nan")),
-        10: (1.0, both, rounding.STEADY),
-        11: (9.0, both, 0.0),
-    }
-    run, begun = driven(monkeypatch, case, tried)
-    assert run.case == replace(case, settings=case.settings.override(seed=10))
-    assert (run.form, run.port.form, run.updates) == ("gpu", "gpu", [10])
-    assert run.coverage == ([10], Counter(both))
-    assert run.weights == {"w": 10}
+    what: list[Tried] = [
+        (0.99, both, 0.0),
+        (1.0, {"one": 5}, 0.0),
+        (1.0, {"two": 5}, 0.0),
+        (2.0, both, 1.01 * rounding.STEADY),
+        (2.0, both, float("nan")),
+        (1.0, both, rounding.STEADY),
+        (9.0, both, 0.0),
+    ]
+    seeds = suite.seeds_to_try(5)[: len(what)]
+    run, begun = driven(monkeypatch, case, dict(zip(seeds, what, strict=True)))
+    assert run.case == replace(case, settings=case.settings.override(seed=seeds[5]))
+    assert (run.form, run.port.form, run.updates) == ("gpu", "gpu", [seeds[5]])
+    assert run.coverage == ([seeds[5]], Counter(both))
+    assert run.weights == {"w": seeds[5]}
     count = len(suite.decision_cases(case)[0])
-    assert tuple(run.decisions) == (10, count, count)
+    assert tuple(run.decisions) == (seeds[5], count, count)
     assert begun == []
 
 
@@ -202,8 +203,9 @@ def test_a_late_case_begins_late_with_its_own_steps(monkeypatch: pytest.MonkeyPa
 
 def test_as_many_seeds_are_tried_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing: Tried = (0.5, {}, 0.0)
-    last = 5 + suite.TRIES - 1
-    tried = dict.fromkeys(range(5, last), nothing)
+    *seeds, last = suite.seeds_to_try(5)
+    assert len(seeds) == suite.TRIES - 1
+    tried = dict.fromkeys(seeds, nothing)
     run, _ = driven(monkeypatch, learner_cases(5)[0], {**tried, last: (1.0, {}, 0.0)})
     assert run.case.settings.seed == last
     with pytest.raises(ArithmeticError, match=f"^clipping: {suite.TRIES} seeds in a row hang on"):

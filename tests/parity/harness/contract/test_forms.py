@@ -153,7 +153,7 @@ def test_a_field_without_a_number_is_not_drawn_and_one_drawn_with_the_seed_is() 
     def step(one: Any, action: Any) -> Any:
         _, _, *others = one.step(action)
         one.levels = np.array([np.nan, one.levels[1]])
-        return one.seen(), float(one.drawn), *others
+        return one.seen(), float(getattr(one, "drawn", 0)), *others
 
     def reseed(one: Any, seed: int) -> None:
         one.drawn = seed

@@ -13,6 +13,7 @@ from parity import Pair, Port, integer
 from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.modes.replayed_draws import ReplayingGenerator
 from parity.harness.modes.same_draws import CASES, STEPS, ask_same_draws
 from tests.parity.harness.sides import tiny
 
@@ -224,7 +225,7 @@ def test_a_port_that_raises_on_what_is_handed_over_differs_and_bad_input_is_refu
         failing: Exception | None = None
 
         def step(self, action: int) -> Any:
-            if type(self.rng).__name__ == "ReplayingGenerator" and self.failing is not None:
+            if isinstance(self.rng, ReplayingGenerator) and self.failing is not None:
                 raise self.failing
             return super().step(action)
 
