@@ -85,10 +85,6 @@ def test_every_seed_is_tried_once_and_every_difference_is_an_alarm(
 
     monkeypatch.setattr("parity.command.alarms.verify", verified)
     monkeypatch.setattr("parity.command.alarms._asked", lambda *_: {"of": "a run"})
-    wanted = Runs(f"{PAIRS}:honest", seed=first, runs=6, transitions=32, resets=50)
-    result = count_alarms(wanted, tmp_path)
-
-    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
     wanted = Runs(f"{PAIRS}:honest", "reference", seed=first, runs=6, transitions=32, resets=50)
     told = list[tuple[str, int, int]]()
     result = count_alarms(wanted, tmp_path, lambda *given: told.append(given))
