@@ -50,7 +50,7 @@ class SeparateNnx(nnx.Module):
 
 
 class SeparateTwice(nnx.Module):
-    """Two MLPs of two hidden layers, of ReLU, but for one layer that keeps too much of large numbers."""
+    """Two MLPs of two hidden layers, of ReLU, but for one layer that adds to large numbers."""
 
     def __init__(self, *, rngs: nnx.Rngs, odd: str, size: int = 20) -> None:
         self.odd = odd
