@@ -15,17 +15,7 @@ from pathlib import Path
 import pytest
 
 from foundation import files
-from foundation.files import (
-    WriteError,
-    atomic_file,
-    atomic_files,
-    atomic_folder,
-    file_digest,
-    json_digest,
-    write_from_memory,
-    write_json,
-    write_text,
-)
+from foundation.files import WriteError, atomic_file, atomic_files, atomic_folder, write_text
 from tests.sentences import refuses
 
 
@@ -63,20 +53,22 @@ def test_on_an_exception_the_place_stays_as_it_was(tmp_path: Path) -> None:
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
     nan, path = float("nan"), tmp_path / "a.json"
-    write_json(path, {"x": nan, "y": [-float("inf")], "z": (True, nan, ({"a": nan},))})
+    files.write_json(path, {"x": nan, "y": [-float("inf")], "z": (True, nan, ({"a": nan},))})
     assert path.read_text().startswith('{\n "x": null,\n "y": [\n  null\n ],\n "z": ')
     assert json.loads(path.read_text()) == {"x": None, "y": [None], "z": [True, None, [{"a": None}]]}
-    assert write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
+    assert files.write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
 
 
 def test_digests(tmp_path: Path) -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert file_digest(write_text(tmp_path / "a", "")) == empty
+    assert files.file_digest(write_text(tmp_path / "a", "")) == empty
     assert (
-        json_digest({"a": 1, "b": 2}) == json_digest({"b": 2, "a": 1}) != json_digest({"a": 2, "b": 1})
+        files.json_digest({"a": 1, "b": 2})
+        == files.json_digest({"b": 2, "a": 1})
+        != files.json_digest({"a": 2, "b": 1})
     )
     with refuses():
-        file_digest(tmp_path / "nothing")
+        files.file_digest(tmp_path / "nothing")
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
@@ -294,6 +286,16 @@ def test_what_an_earlier_process_of_the_same_number_left_is_removed(tmp_path: Pa
     assert names(tmp_path) == sorted(["place", *of_others])
 
 
+def test_a_process_that_may_not_be_asked_is_another_user_s_and_alive() -> None:
+    root = os.name == "posix" and os.getuid() == 0
+    if root:  # the first process is root's too
+        os.setresuid(65_534, 65_534, 0)
+    alive = files._is_alive(1, "0")
+    if root:
+        os.setresuid(0, 0, 0)
+    assert alive
+
+
 def write_or_fill(place: Path, kind: str) -> None:
     if kind == "file":
         write_text(place, "whole")
@@ -332,14 +334,14 @@ def test_killed_at_any_moment_a_folder_is_the_old_whole_or_the_new_whole(tmp_pat
 
 def test_what_a_library_saves_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "model.zip"
-    assert write_from_memory(path, lambda stream: stream.write(b"old")) == path
+    assert files.write_from_memory(path, lambda stream: stream.write(b"old")) == path
 
     def save(stream: io.BytesIO) -> None:
         stream.write(b"half")
         raise ValueError("no more")
 
     with refuses(kind=ValueError):
-        write_from_memory(path, save)
+        files.write_from_memory(path, save)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -251,6 +251,13 @@ def test_five_days_have_an_interval_that_is_wider_than_the_plain_percentiles() -
     assert interval(values, days)[1] > plain[1]
 
 
+def test_few_days_are_few_however_many_episodes_they_have() -> None:
+    """A day of a hundred equal episodes tells no more than one of a single one."""
+    values, days = np.array([100.0, 120.0, -30.0, 90.0, 10.0, 50.0]), np.arange(6)
+    many = interval(np.repeat(values, 100), np.repeat(days, 100))
+    assert many == pytest.approx(interval(values, days), rel=1e-12)
+
+
 def test_a_day_counts_by_its_episodes() -> None:
     """Of 30 days with one episode of 100 and 30 with nine of 0 the mean is 10, of its days 50."""
     values = np.repeat([100.0, 0.0] * 30, [1, 9] * 30)

@@ -165,6 +165,15 @@ def test_what_is_no_whole_policy_is_refused_though_it_is_signed(tmp_path: Path, 
         load_policy(path)
 
 
+KINDS: dict[str, dict[str, Any]] = {
+    "normalised": {},
+    "raw": {"statistics": None},
+    "advised": {"advice": USE},
+}
+"""What differs between the kinds of policies, each of which has a format of its own."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "change",
     [
@@ -176,11 +185,14 @@ def test_what_is_no_whole_policy_is_refused_though_it_is_signed(tmp_path: Path, 
     ],
     ids=["what it was made from", "a rule", "a statistic", "a weight", "no checksum"],
 )
-def test_what_was_changed_and_not_signed_is_damaged(tmp_path: Path, change: Change) -> None:
-    save_policy(path := tmp_path / "p.safetensors", drawn())
+def test_what_was_changed_and_not_signed_is_damaged(tmp_path: Path, change: Change, kind: str) -> None:
+    """In every format but the first, which carries no checksum."""
+    save_policy(path := tmp_path / "p.safetensors", replace(drawn(), **KINDS[kind]))
+    rewritten(path, lambda arrays, about: None, sign=False)
+    load_policy(path, advised=True)
     rewritten(path, change, sign=False)
     with refuses():
-        load_policy(path)
+        load_policy(path, advised=True)
 
 
 def test_a_policy_with_advice_is_read_by_those_alone_that_have_some(tmp_path: Path) -> None:

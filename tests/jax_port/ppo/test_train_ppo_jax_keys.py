@@ -15,6 +15,9 @@ from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams
+from jax_port.ppo import train_ppo_jax
+from jax_port.ppo.fast.program import Program, program_of
+from jax_port.ppo.minibatches import group_orders
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, traced_update
 from markets import EnvConfig
@@ -69,6 +72,45 @@ def test_no_agent_draws_what_another_drew(agents: TrainState) -> None:
     }
     for name, leaf in leaves.items():
         assert len({np.asarray(one).tobytes() for one in leaf}) == len(agents.updates), name
+
+
+def test_rollout_and_minibatch_orders_have_keys_of_their_own_of_each_update_and_agent(
+    params: EnvParams, agents: TrainState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by the keys that an update hands on; nothing else of it is computed."""
+    handed: dict[str, jax.Array] = {}
+
+    def program(*about: Any) -> Program:
+        whole = program_of(*about)
+
+        def collect(state: Any, key: jax.Array, *rest: Any) -> Any:
+            handed["rollout"] = jax.random.key_data(key)
+            return whole.collect(state, key, *rest)
+
+        return Program(collect, whole.learn)
+
+    def orders(key: jax.Array, settings: TrainSettings) -> jax.Array:
+        handed["orders"] = jax.random.key_data(key)
+        return group_orders(key, settings)
+
+    monkeypatch.setattr(train_ppo_jax, "program_of", program)
+    monkeypatch.setattr(train_ppo_jax, "group_orders", orders)
+
+    @jax.jit
+    def keys(agent: TrainState) -> dict[str, jax.Array]:
+        traced_update(agent, hyper_params(), params, SETTINGS)
+        return dict(handed)
+
+    seen = {np.asarray(key).tobytes(): "an agent's own" for key in agents.key}
+    for number in range(len(agents.updates)):
+        agent: TrainState = jax.tree.map(lambda leaf, at=number: leaf[at], agents)
+        for update in (0, 1, 2, 255, 256, 65_536):
+            found = keys(replace(agent, updates=jnp.int32(update)))
+            assert found.keys() == {"rollout", "orders"}
+            for name, key in found.items():
+                place = f"{name} of update {update} of agent {number}"
+                same_as = seen.setdefault(np.asarray(key).tobytes(), place)
+                assert same_as == place
 
 
 @pytest.mark.costly

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from jax_port.runs import checkpoints
 from jax_port.runs.checkpoints import Checkpoints
@@ -88,3 +90,38 @@ def test_the_newest_two_are_kept_by_their_updates_and_not_by_their_names(tmp_pat
         assert found is not None
         assert (found[0], found[1]["weights"].max()) == (updates, updates)
     assert sorted(file.name for file in kept.folder.iterdir()) == ["10.safetensors", "100.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("identity", "b" * 64),
+        ("updates", 6),
+        ("lineage", [{**STRETCH, "certificate": {**PROOF, "sha256": "2" * 64}}]),
+        ("lineage", [STRETCH, STRETCH]),
+        ("lineage", []),
+        ("lineage", None),
+        ("checksum", "0" * 64),
+        ("weights", np.where(TREE["weights"] == 5.0, 6.0, TREE["weights"]).astype(np.float32)),
+    ],
+    ids=["identity", "updates", "a proof", "a stretch more", "no stretch", "none", "sum", "a weight"],
+)
+def test_nothing_that_a_checkpoint_holds_can_be_changed_unnoticed(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.save(5, TREE, [STRETCH])
+    file = kept.folder / "5.safetensors"
+    with safe_open(file, framework="numpy") as held:
+        about = json.loads(held.metadata()["rltrader"])
+    assert about.keys() == {"identity", "updates", "lineage", "checksum"}
+    arrays = load_file(file)
+    save_file(arrays, file, metadata={"rltrader": json.dumps(about)})
+    assert kept.latest(TREE) is not None
+    if field in about:
+        about[field] = value
+    else:
+        (arrays,) = ({name: value} for name in arrays)
+    save_file(arrays, file, metadata={"rltrader": json.dumps(about)})
+    with refuses():
+        kept.latest(TREE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -331,3 +333,23 @@ def test_a_comparison_that_took_longer_is_no_other_proof() -> None:
     one = of(seconds=1.5)
     assert lineage.going_on([one], of(seconds=2.5)) == [one]
     assert lineage.going_on([one], of(numbers=6, seconds=1.5)) == [one, of(numbers=6, seconds=1.5)]
+
+
+def test_a_stretch_s_proof_is_the_one_given_and_the_plan_s_only_where_the_run_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by what a training is begun with."""
+    of_plan = {"verdict": "same", "sha256": "1"}
+    newer = {"verdict": "same", "sha256": "2"}
+    proofs: list[Any] = []
+    takes = inspect.signature(runs._train)
+
+    def train(*given: Any) -> bool:
+        proofs.append(takes.bind(*given).arguments["proof"])
+        return True
+
+    monkeypatch.setattr(runs, "_train", train)
+    plan = replace(PLAN, certificate=of_plan)
+    for number, (begin, certificate) in enumerate(product((True, False), (None, newer, "ungated"))):
+        runs.run(plan, tmp_path / str(number), begin=begin, certificate=certificate)
+    assert proofs == [of_plan, newer, "ungated", "ungated", newer, "ungated"]

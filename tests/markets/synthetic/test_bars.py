@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
+from markets.config import Session
 from markets.contracts import SYMBOLS, get_contract
+from markets.synthetic import bars as made
 from markets.synthetic import seconds
 from markets.synthetic.bars import synthetic_bars, synthetic_markets
 from markets.synthetic.model import MICRO_VOLUME, PROFILES
@@ -286,3 +288,16 @@ def test_seconds_are_the_same_however_many_minutes_are_made_at_once(
     assert second_bars(minutes, seed=3).digest == whole.digest
     draws = whole.frame["volume"].to_numpy().reshape(-1, 60)
     assert len(np.unique(draws / draws.sum(axis=1, keepdims=True), axis=0)) > 440
+
+
+@pytest.mark.parametrize("session", ["rth", "all"])
+def test_bars_are_the_same_however_many_days_are_made_at_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made, "CHUNK_DAYS", 7)
+    whole = synthetic_bars("MES", days=7, seed=4, session=session)
+    for chunk in (1, 3):
+        monkeypatch.setattr(made, "CHUNK_DAYS", chunk)
+        pd.testing.assert_frame_equal(
+            synthetic_bars("MES", days=7, seed=4, session=session).frame, whole.frame
+        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from click.testing import CliRunner, Result
 from foundation.errors import InputError
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from parity.live_replay import decision_log, offline
+from parity.live_replay import replay as whole_replay
 from parity.live_replay.decision_log import NothingDecidedError
 from rltrader.live import replay as module
 from rltrader.live.replay import _log_files, _show, replay
@@ -175,3 +179,28 @@ def test_how_it_ends(call: Any) -> None:
     result, _ = call("a", "b", quiet=("a", "b"))
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == "b: nothing"
+
+
+def test_all_that_was_asked_for_reaches_the_replay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a bundle that is given, and of the one that the log names."""
+    named, given = tmp_path / "named", tmp_path / "given"
+    named.mkdir()
+    live: Any = SimpleNamespace(header={"bundle": str(named)})
+    bars: Any = SimpleNamespace(read=lambda contract: ("bars of", contract))
+    reached: list[dict[str, Any]] = []
+    takes = inspect.signature(whole_replay.replay_log)
+
+    def replay_log(*values: Any, **more: Any) -> dict[str, Any]:
+        reached.append(takes.bind(*values, **more).arguments)
+        return {}
+
+    monkeypatch.setattr(decision_log, "read_log", lambda file: live)
+    monkeypatch.setattr(offline, "open_bundle", lambda folder, live: (folder, "contract", "fusion"))
+    monkeypatch.setattr(whole_replay, "replay_log", replay_log)
+    for bundle in (None, given):
+        module._replay_one(tmp_path / "a.jsonl", bars, bundle, 2.5)
+    assert [list(one.values()) for one in reached] == [
+        [live, ("bars of", "contract"), folder, 2.5, "fusion"] for folder in (named, given)
+    ]

@@ -1,4 +1,4 @@
-"""What the GPU's program sees of the bars is what the environment shows, to the last bit."""
+"""The GPU's program sees what the environment shows, to the last bit, and steps as the definition."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,13 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast.gpu_rollout import raw_observations
+from jax_port.ppo.fast.program import network_of, program_of
+from jax_port.ppo.policy import make_network
+from jax_port.ppo.rollout import RolloutState, collect, init_rollout_state
+from jax_port.ppo.running_statistics import init_moments, update_moments
+from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -59,3 +66,51 @@ def test_raw_observations_of_a_long_market_are_those_of_its_own_bars() -> None:
     ]
     found = raw_observations(jnp.asarray(at), jnp.asarray(position), params)
     np.testing.assert_array_equal(found, expected)
+
+
+def decided(config: EnvConfig) -> tuple[EnvParams, RolloutState, Any, TrainSettings]:
+    """A world in which chance decides nothing: one start, and a policy that all but never draws.
+
+    Statistics are of a few observations, so that each step moves them far.
+    """
+    phase = phase_of(config)
+    params = phase.make_params(stack([prepare(synthetic_bars("ES", days=2, seed=3), config)]), config)
+    settings = TrainSettings(n_envs=4, n_steps=7).override(pi=(8,), vf=(8,))
+    module = make_network(settings.network, num_actions=phase.num_actions)
+    weights: Any = module.init(jax.random.key(4), jnp.zeros((1, params.obs_size), jnp.float32))
+    weights["params"]["action_head"]["bias"] += 60.0 * np.arange(phase.num_actions, dtype=np.float32)
+    actor = init_rollout_state(jax.random.key(2), params, settings.n_envs)
+    states = jax.vmap(phase.reset_at, in_axes=(0, None))(jnp.array([5, 80, 160, 240]), params)
+    obs = jax.vmap(phase.observe, in_axes=(0, None))(states, params)
+    moments = update_moments(init_moments((params.obs_size,)), obs)
+    actor = replace(actor, env_state=states, moments=moments)
+    market = replace(params.market, starts=params.market.starts[40:41])
+    return replace(params, market=market), actor, weights, settings
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("norm_reward", [False, True])
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_rollout_is_the_definition_s_in_every_number(phase: int, norm_reward: bool) -> None:
+    """Where chance decides nothing, for the two draw otherwise."""
+    make = {1: EnvConfig.phase1, 2: EnvConfig.phase2}[phase]
+    params, actor, weights, settings = decided(make(max_episode_bars=3, window_size=2))
+    settings = replace(settings, norm_reward=norm_reward)
+    actions, gamma = phase_of(params).num_actions, jnp.float32(0.75)
+    program, network = (
+        program_of("gpu", settings, actions, params.obs_size),
+        network_of(settings, actions),
+    )
+
+    @jax.jit
+    def both(key: jax.Array) -> Any:
+        ours = program.collect(actor, key, weights, params, gamma)
+        steps = settings.n_steps
+        return ours, collect(actor, key, weights, network, params, steps, gamma, norm_reward)
+
+    ours, definition = both(jax.random.key(1))
+    chex.assert_trees_all_equal_shapes_and_dtypes(ours, definition)
+    chex.assert_trees_all_close(ours, definition, rtol=2e-5, atol=2e-5)
+    ends = definition[3]
+    assert int(ends.reasons[4]) >= 2 * settings.n_envs  # truncated, early and late
+    assert (np.asarray(ends.actions) > 0).sum() >= 2

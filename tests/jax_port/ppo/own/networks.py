@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import flax.linen as nn
@@ -46,6 +47,28 @@ class SeparateNnx(nnx.Module):
         x = self.seen(x)
         logits, values = (layers[1](self.act(layers[0](x))) for layers in (self.policy, self.value))
         return logits, values
+
+
+class SeparateTwice(nnx.Module):
+    """Two MLPs of two hidden layers, of ReLU, but for one layer that adds to large numbers."""
+
+    def __init__(self, *, rngs: nnx.Rngs, odd: str, size: int = 20) -> None:
+        self.odd = odd
+        self.policy, self.value = (
+            nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in pairwise((size, *hidden, outputs))])
+            for hidden, outputs in (((8, 7), 3), ((6, 5), 1))
+        )
+
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return self._mlp("policy", x), self._mlp("value", x)
+
+    def _mlp(self, name: str, x: jax.Array) -> jax.Array:
+        *hidden, last = getattr(self, name)
+        for number, layer in enumerate(hidden):
+            x = nnx.relu(layer(x))
+            if self.odd == f"{name} {number}":
+                x += 0.03 * nnx.relu(x - 100.0)
+        return last(x)
 
 
 class Dropped(nnx.Module):

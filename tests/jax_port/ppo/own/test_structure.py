@@ -15,7 +15,7 @@ from jax_port.ppo.own.module import own_network
 from jax_port.ppo.own.structure import IN_NUMPY, as_mlps
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec
-from tests.jax_port.ppo.own.networks import Separate, SeparateNnx, Shared
+from tests.jax_port.ppo.own.networks import Separate, SeparateNnx, SeparateTwice, Shared
 
 OBS = jnp.asarray(np.random.default_rng(0).normal(size=(16, 225)), jnp.float32)
 
@@ -74,3 +74,11 @@ def test_every_activation_is_tried() -> None:
 )
 def test_what_is_something_else_is_not_taken_for_it(module: Any) -> None:
     assert as_mlps(own_network(module), 225, 3) is None
+
+
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("odd", ["policy 1", "policy 0", "value 0", "value 1", "none"])
+def test_an_activation_that_differs_a_little_and_far_from_zero_alone_is_another(odd: str) -> None:
+    """By three hundredths from a hundred on, in one layer of several, on one side of zero."""
+    found = as_mlps(own_network(lambda rngs: SeparateTwice(rngs=rngs, odd=odd)), 20, 3)
+    assert (found is not None) == (odd == "none")
