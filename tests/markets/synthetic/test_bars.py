@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.contracts import SYMBOLS, get_contract
+from markets.synthetic import bars as made
 from markets.synthetic import seconds
 from markets.synthetic.bars import synthetic_bars, synthetic_markets
 from markets.synthetic.model import MICRO_VOLUME, PROFILES
@@ -274,6 +275,15 @@ def test_days_that_are_made_apart_are_not_alike(es: Bars) -> None:
     assert np.abs(alike).max() < 0.25  # five deviations of 448 independent pairs
     volume = es.frame["volume"].to_numpy().reshape(-1, 450)
     assert (volume[:80] != volume[40:]).mean() > 0.9
+
+
+def test_days_are_the_same_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regular sessions and nights, every column; the last days are fewer than are made at once."""
+    assert made.CHUNK_DAYS > 11
+    whole = synthetic_bars("NQ", days=11, seed=8, session="all")
+    for days in (1, 4):
+        monkeypatch.setattr(made, "CHUNK_DAYS", days)
+        assert synthetic_bars("NQ", days=11, seed=8, session="all").digest == whole.digest
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 449, 450, 451])
