@@ -159,6 +159,40 @@ def test_policies_that_trade_alike_have_no_lead() -> None:
     assert verdict(found).tone == "warn"
 
 
+def test_policies_that_trade_alike_are_not_told_from_luck() -> None:
+    found = compare_policies([policy("a", NOISE), policy("b", NOISE.copy())])
+    assert (found["policies"][1]["behind"], found["policies"][1]["behind_between"]) == (0.0, [0.0, 0.0])
+    said = verdict(found)
+    assert (said.tone, said.reason) == (
+        "warn",
+        "Its lead over b is $0.00 a day, 95% interval $0.00 to $0.00: 40 days do not tell it from "
+        "luck.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "tone"),
+    [
+        (-3.0, 17.5, "warn"),
+        (-0.01, 17.5, "warn"),
+        (0.0, 17.5, "warn"),
+        (0.01, 17.5, "good"),
+        (0.0, 0.0, "warn"),
+        (0.01, 0.01, "good"),
+        (-3.0, 0.0, "warn"),
+        (-7.0, -3.0, "warn"),  # as means that a few large days pull up may have it
+    ],
+)
+def test_a_lead_is_told_from_luck_where_its_whole_interval_is_above_zero(
+    low: float, high: float, tone: str
+) -> None:
+    found = compare_policies([policy("a", NOISE + 700), policy("b", NOISE)])
+    found["policies"][1]["behind_between"] = [low, high]
+    said = verdict(found)
+    assert said.tone == tone
+    assert ("do not tell it from luck" in said.reason) == (tone == "warn")
+
+
 def test_policies_that_lose_are_not_said_to_make_money() -> None:
     found = compare_policies([policy("a", NOISE * 0 - 500), policy("b", NOISE * 0 - 700)])
     assert verdict(found).headline == "a lost the least: $200.00 in 40 days."

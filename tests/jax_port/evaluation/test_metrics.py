@@ -258,6 +258,25 @@ def test_few_days_are_few_however_many_episodes_they_have() -> None:
     assert many == pytest.approx(interval(values, days), rel=1e-12)
 
 
+@pytest.mark.parametrize("days", [5, 7, 20])
+def test_the_interval_widens_by_the_days_and_not_by_their_episodes(days: int) -> None:
+    """Days of 1, 4, 7, ... episodes of one amount each; the same as episodes from every start."""
+    made = np.random.default_rng(3).normal(20.0, 100.0, days).round(2)
+    often = 1 + 3 * np.arange(days)
+    drawn = np.random.default_rng(0).integers(days, size=(2000, days))
+    means = (made * often)[drawn].sum(axis=1) / often[drawn].sum(axis=1)
+    expected = np.percentile(means, percentiles(days))
+    values, groups = np.repeat(made, often), np.repeat(np.arange(days), often)
+    assert interval(values, groups) == pytest.approx(expected, rel=1e-9)
+    plain = np.percentile(means, percentiles(len(values)))
+    assert expected[0] < plain[0] < plain[1] < expected[1]
+    dates = np.datetime_as_string(np.datetime64("2025-03-10") + groups)
+    found = starts(
+        episode_table(*({"day": day, "pnl": value} for day, value in zip(dates, values, strict=True)))
+    )
+    assert (found["mean_low"], found["mean_high"]) == pytest.approx(tuple(expected), rel=1e-9)
+
+
 def test_a_day_counts_by_its_episodes() -> None:
     """Of 30 days with one episode of 100 and 30 with nine of 0 the mean is 10, of its days 50."""
     values = np.repeat([100.0, 0.0] * 30, [1, 9] * 30)

@@ -278,6 +278,15 @@ def test_days_that_are_made_apart_are_not_alike(es: Bars) -> None:
     assert (volume[:80] != volume[40:]).mean() > 0.9
 
 
+def test_days_are_the_same_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regular sessions and nights, every column; the last days are fewer than are made at once."""
+    assert made.CHUNK_DAYS > 11
+    whole = synthetic_bars("NQ", days=11, seed=8, session="all")
+    for days in (1, 4):
+        monkeypatch.setattr(made, "CHUNK_DAYS", days)
+        assert synthetic_bars("NQ", days=11, seed=8, session="all").digest == whole.digest
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 449, 450, 451])
 def test_seconds_are_the_same_however_many_minutes_are_made_at_once(
     monkeypatch: pytest.MonkeyPatch, chunk: int
