@@ -278,15 +278,6 @@ def test_days_that_are_made_apart_are_not_alike(es: Bars) -> None:
     assert (volume[:80] != volume[40:]).mean() > 0.9
 
 
-def test_days_are_the_same_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regular sessions and nights, every column; the last days are fewer than are made at once."""
-    assert made.CHUNK_DAYS > 11
-    whole = synthetic_bars("NQ", days=11, seed=8, session="all")
-    for days in (1, 4):
-        monkeypatch.setattr(made, "CHUNK_DAYS", days)
-        assert synthetic_bars("NQ", days=11, seed=8, session="all").digest == whole.digest
-
-
 @pytest.mark.parametrize("chunk", [1, 7, 449, 450, 451])
 def test_seconds_are_the_same_however_many_minutes_are_made_at_once(
     monkeypatch: pytest.MonkeyPatch, chunk: int
@@ -299,14 +290,15 @@ def test_seconds_are_the_same_however_many_minutes_are_made_at_once(
     assert len(np.unique(draws / draws.sum(axis=1, keepdims=True), axis=0)) > 440
 
 
-@pytest.mark.parametrize("session", ["rth", "all"])
+@pytest.mark.parametrize(("symbol", "session"), [("NQ", "all"), ("MES", "rth"), ("MES", "all")])
 def test_bars_are_the_same_however_many_days_are_made_at_once(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    symbol: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(made, "CHUNK_DAYS", 7)
-    whole = synthetic_bars("MES", days=7, seed=4, session=session)
-    for chunk in (1, 3):
+    """Regular sessions and nights, every column; the last days are fewer than are made at once."""
+    assert made.CHUNK_DAYS > 11
+    whole = synthetic_bars(symbol, days=11, seed=8, session=session)
+    for chunk in (1, 3, 4, 7):
         monkeypatch.setattr(made, "CHUNK_DAYS", chunk)
-        pd.testing.assert_frame_equal(
-            synthetic_bars("MES", days=7, seed=4, session=session).frame, whole.frame
-        )
+        again = synthetic_bars(symbol, days=11, seed=8, session=session)
+        assert again.digest == whole.digest
+        pd.testing.assert_frame_equal(again.frame, whole.frame)
