@@ -71,17 +71,16 @@ def record(
     """
     params = phase_of(policy.config).make_params(stack([market]), policy.config)
     weights = jax.tree.map(jnp.asarray, policy.params)
-    with jax.default_matmul_precision("highest"):
-        played = _play(
-            policy.network,
-            weights,
-            policy.scale,
-            jnp.asarray(starts.astype(np.int32)),
-            jax.random.key(seed),
-            jnp.float32(explore),
-            params,
-            policy.config.max_episode_bars,
-        )
+    played = _play(
+        policy.network,
+        weights,
+        policy.scale,
+        jnp.asarray(starts.astype(np.int32)),
+        jax.random.key(seed),
+        jnp.float32(explore),
+        params,
+        policy.config.max_episode_bars,
+    )
     return Recording(*(np.asarray(leaf) for leaf in played))
 
 
