@@ -46,6 +46,23 @@ class Draws:
         self.numbers[kind] += np.asarray(values, np.float64).reshape(-1).tolist()
 
 
+def shape_of(size: Any, *ends: Any) -> Any:
+    """Return the shape that is drawn: the one asked for, or that of the ends; None for one number."""
+    return (np.broadcast(*ends).shape or None) if size is None else size
+
+
+def between(low: Any, high: Any, share: Any) -> Any:
+    """Return numbers between two ends, from draws from 0 up to 1: an array, or a float from a float."""
+    values = np.asarray(low + (np.asarray(high) - low) * share)
+    return values if isinstance(share, np.ndarray) else float(values)
+
+
+def around(loc: Any, scale: Any, drawn: Any) -> Any:
+    """Return normal numbers, from standard normal draws: an array, or a float from a float."""
+    values = np.asarray(loc + np.asarray(scale) * drawn)
+    return values if isinstance(drawn, np.ndarray) else float(values)
+
+
 class RecordingGenerator(np.random.Generator):
     """NumPy's generator, which notes what it draws; one that it spawns is of its class, and does so."""
 
@@ -59,11 +76,9 @@ class RecordingGenerator(np.random.Generator):
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Draw between two ends."""
-        shape = (np.broadcast(low, high).shape or None) if size is None else size
-        share = super().random(shape)
+        share = super().random(shape_of(size, low, high))
         self.draws.note("uniform", share)
-        values = np.asarray(low + (np.asarray(high) - low) * share)
-        return float(values) if shape is None else values
+        return between(low, high, share)
 
     def integers(self, low: Any, high: Any = None, *arguments: Any, **options: Any) -> Any:
         """Draw whole numbers."""
@@ -79,11 +94,9 @@ class RecordingGenerator(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Draw from a normal distribution."""
-        shape = (np.broadcast(loc, scale).shape or None) if size is None else size
-        drawn = super().standard_normal(shape)
+        drawn = super().standard_normal(shape_of(size, loc, scale))
         self.draws.note("normal", drawn)
-        values = np.asarray(loc + np.asarray(scale) * drawn)
-        return float(values) if shape is None else values
+        return around(loc, scale, drawn)
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)

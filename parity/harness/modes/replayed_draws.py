@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.harness.modes.recorded_draws import HANDED_OVER, KINDS, generators
+from parity.harness.modes.recorded_draws import (
+    HANDED_OVER,
+    KINDS,
+    around,
+    between,
+    generators,
+    shape_of,
+)
 from parity.harness.trees import Array
 
 
@@ -53,10 +60,7 @@ class ReplayingGenerator(np.random.Generator):
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """Return numbers between two ends."""
-        shape = (np.broadcast(low, high).shape or None) if size is None else size
-        share = self.given.next("uniform", shape)
-        values = np.asarray(low + (np.asarray(high) - low) * share)
-        return float(values) if shape is None else values
+        return between(low, high, self.given.next("uniform", shape_of(size, low, high)))
 
     def integers(
         self,
@@ -69,8 +73,8 @@ class ReplayingGenerator(np.random.Generator):
         """Return whole numbers, counted from the lowest."""
         del endpoint
         first = 0 if high is None else low
-        ends = np.broadcast(low, 0 if high is None else high).shape
-        values = np.asarray(self.given.next("whole", (ends or None) if size is None else size))
+        shape = shape_of(size, low, 0 if high is None else high)
+        values = np.asarray(self.given.next("whole", shape))
         whole: Array = np.asarray(values + first).astype(dtype)
         return whole[()] if size is None else whole
 
@@ -83,9 +87,7 @@ class ReplayingGenerator(np.random.Generator):
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
         """Return numbers of a normal distribution."""
-        shape = (np.broadcast(loc, scale).shape or None) if size is None else size
-        values = np.asarray(loc + np.asarray(scale) * self.given.next("normal", shape))
-        return float(values) if shape is None else values
+        return around(loc, scale, self.given.next("normal", shape_of(size, loc, scale)))
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
