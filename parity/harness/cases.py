@@ -47,6 +47,10 @@ class Cases:
         seeds = None if self.seeds is None else self.seeds[rows]
         return Cases(take(self.state, rows), take(self.action, rows), self.source[rows], played, seeds)
 
+    def spread(self, many: int) -> Cases:
+        """Return up to so many of the cases, evenly from the first to the last."""
+        return self.rows(np.linspace(0, len(self) - 1, min(many, len(self))).astype(int))
+
 
 class Actions:
     """Draws actions of N lanes from a pair's action space, in stretches of the same."""

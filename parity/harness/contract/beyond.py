@@ -16,7 +16,7 @@ from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.sides.side import Side
 from parity.harness.spaces import Leaf, Space, held_as
-from parity.harness.trees import Array, Fields, equal, take
+from parity.harness.trees import Array, Fields, equal
 
 QUESTION = "actions beyond the bounds"
 BEYOND = 64
@@ -49,13 +49,11 @@ def ask_beyond(judge: Judge, evidence: Evidence, space: Space | None) -> Answer:
     """
     if not (judge.pair.reference.can_write and judge.pair.port.can_write):
         return Answer(QUESTION, "not asked", "both sides must be put in one state (give write)")
-    many = min(BEYOND, len(evidence.cases))
-    rows = np.linspace(0, len(evidence.cases) - 1, many).astype(int)
-    state, action = take(evidence.cases.state, rows), take(evidence.cases.action, rows)
-    asked = _outside(space or {}, action)
+    few = evidence.cases.spread(BEYOND)
+    asked = _outside(space or {}, few.action)
     if not asked:
         return Answer(QUESTION, "not asked", "the action space has no bounds that numbers could exceed")
-    answers = [_ask(judge, Cases(state, one.action, evidence.cases.source[rows]), one) for one in asked]
+    answers = [_ask(judge, Cases(few.state, one.action, few.source), one) for one in asked]
     order: tuple[Literal["different", "note", "same"], ...] = ("different", "note", "same")
     status = next(one for one in order if any(answer.status == one for answer in answers))
     chosen = [answer for answer in answers if answer.status == status]

@@ -38,7 +38,7 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
     """Ask whether one seed gives one result on each side."""
     question = "the same seed twice"
     seeds = np.arange(32)
-    few, first = _spread(cases, 32), cases.rows(np.arange(min(32, len(cases))))
+    few, first = cases.spread(32), cases.rows(np.arange(min(32, len(cases))))
     state = judge.states(few, False)
     for word, side in (("reference", judge.pair.reference), ("port", judge.pair.port)):
         one, two = side.reset(seeds), side.reset(seeds)
@@ -111,15 +111,10 @@ def _few(cases: Cases, port: Side) -> Cases:
     """Return cases from the first to the last; for copies that are stepped together, some that end an
     episode and more that do not."""
     if not isinstance(port, BatchedSide) or cases.played is None:
-        return _spread(cases, FEW)
+        return cases.spread(FEW)
     ends = np.flatnonzero(cases.played.ended)[:FEW]
     others = np.flatnonzero(~cases.played.ended)[: 4 * FEW]
     return cases.rows(np.sort(np.concatenate([ends, others])))
-
-
-def _spread(cases: Cases, many: int) -> Cases:
-    """Return up to so many of the cases, evenly from the first to the last."""
-    return cases.rows(np.linspace(0, len(cases) - 1, min(many, len(cases))).astype(int))
 
 
 def _drawn_by_the_reference(judge: Judge, few: Cases) -> frozenset[str]:

@@ -27,8 +27,8 @@ def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[st
 
     A few states are stepped with several seeds each, of their own; what changes with the seed is drawn.
     """
-    rows = np.unique(np.linspace(0, len(probe) - 1, min(PROBES, len(probe))).astype(int))
-    few = probe.rows(np.repeat(rows, SEEDS))
+    few = probe.spread(PROBES)
+    few = few.rows(np.repeat(np.arange(len(few)), SEEDS))
     seeds = np.arange(len(few))
     changing = []
     for side in (pair.reference, pair.port):

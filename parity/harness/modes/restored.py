@@ -20,12 +20,11 @@ ULPS = 256
 def ask_restored(judge: Judge, played: Cases) -> Answer:
     """Put the reference in visited states and hold the step to the one it took when it played, with the
     same seed."""
-    if played.played is None or not judge.pair.reference.can_write:
+    few = played.spread(CASES)
+    if few.played is None or not judge.pair.reference.can_write:
         return Answer(QUESTION, "not asked", "the reference cannot be put in a state")
-    rows = np.unique(np.linspace(0, len(played) - 1, min(CASES, len(played))).astype(int))
-    few = played.rows(rows)
     reference = judge.pair.reference
-    seeds = np.arange(len(rows)) if few.seeds is None else few.seeds
+    seeds = np.arange(len(few)) if few.seeds is None else few.seeds
     again, back = reference.transition(few.state, few.action, seeds), slice(None, None, -1)
     repeats = isinstance(reference, MutableSide) and reference.reseed is not None
     for name, value in again.fields.items():
@@ -40,7 +39,7 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
                 )
                 return Answer(QUESTION, "different", text)
             continue
-        before = played.played.fields[name][rows]
+        before = few.played.fields[name]
         rule = default_rule(before, value)
         apart = rule.apart(before, value)
         allowed = 0.0
@@ -56,6 +55,4 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
                 f"it gave {before[row].tolist()}: read or write leaves something out"
             )
             return Answer(QUESTION, "different", text)
-    return Answer(
-        QUESTION, "same", f"put back in {len(rows)} visited states, it does what it did there"
-    )
+    return Answer(QUESTION, "same", f"put back in {len(few)} visited states, it does what it did there")
