@@ -47,7 +47,7 @@ AskFn = Callable[[MarketView], Advice | None]
 class LiveQuestion(msgspec.Struct, forbid_unknown_fields=True):
     """What a strategy sends."""
 
-    symbol: Annotated[str, msgspec.Meta(pattern=f"^{SYMBOL}$")]
+    symbol: Annotated[str, msgspec.Meta(pattern=rf"\A{SYMBOL}\Z")]
     tick: Annotated[float, msgspec.Meta(gt=0)]
     bars: Annotated[
         list[Annotated[list[float], msgspec.Meta(min_length=COLUMNS, max_length=COLUMNS)]],

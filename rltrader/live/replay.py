@@ -50,7 +50,8 @@ def replay(
     from parity.live_replay.decision_log import NothingDecidedError
     from parity.live_replay.together import join_reports
 
-    files = [file for log in logs for file in _log_files(log)]
+    # A log that is named beside its folder is one log.
+    files = list({file.resolve(): file for log in logs for file in _log_files(log)}.values())
     reports = []
     for number, file in enumerate(files, 1):
         try:

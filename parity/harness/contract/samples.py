@@ -14,6 +14,9 @@ ALPHA = 1e-6
 """Chance that one family of tests calls two equal distributions different."""
 MOST_NUMBERS, MOST_PAIRS = 256, 40
 
+Column = tuple[str, Array, Array]
+"""(name, the reference's draws, the port's) of one number."""
+
 
 @dataclass
 class Comparison:
@@ -59,7 +62,7 @@ def compare_samples(reference: Fields, port: Fields, alpha: float = ALPHA) -> Co
     return Comparison(differs, count, min(smallest, 1.0))
 
 
-def _columns(reference: Fields, port: Fields) -> list[tuple[str, Array, Array]]:
+def _columns(reference: Fields, port: Fields) -> list[Column]:
     """Return every number of every field by name, evenly spaced ones of large fields."""
     columns = []
     for name, value in reference.items():
@@ -72,11 +75,11 @@ def _columns(reference: Fields, port: Fields) -> list[tuple[str, Array, Array]]:
     return columns
 
 
-def _combined(columns: list[tuple[str, Array, Array]]) -> list[tuple[str, Array, Array]]:
+def _combined(columns: list[Column]) -> list[Column]:
     """Return sums and differences of pairs of numbers that vary, which show how they depend."""
     varying = [(name, a, b) for name, a, b in columns if _varies(a)]
     combined = []
-    for (one, a, b), (two, c, d) in itertools.islice(itertools.combinations(varying, 2), MOST_PAIRS):
+    for (one, a, b), (two, c, d) in _pairs(varying):
         scale, other = _spread(a), _spread(c)
         for sign, word in ((1, "+"), (-1, "-")):
             with np.errstate(invalid="ignore"):  # infinity less infinity is no number
@@ -84,6 +87,17 @@ def _combined(columns: list[tuple[str, Array, Array]]) -> list[tuple[str, Array,
             # what cancels but for rounding is a constant on one side and not quite on the other
             combined.append((f"{one} {word} {two}, scaled", mine.round(6), theirs.round(6)))
     return combined
+
+
+def _pairs(columns: list[Column]) -> list[tuple[Column, Column]]:
+    """Return all pairs of a few numbers; of more, each with the next and some evenly spaced."""
+    every = list(itertools.combinations(columns, 2))
+    if len(every) <= MOST_PAIRS:
+        return every
+    some = every[:: len(every) // MOST_PAIRS]
+    beside = list(itertools.pairwise(columns))
+    known = {(one[0], two[0]) for one, two in beside}
+    return beside + [pair for pair in some if (pair[0][0], pair[1][0]) not in known]
 
 
 def _varies(values: Array) -> bool:

@@ -28,29 +28,32 @@ def gymnasium_side(
         read: the environment without wrappers -> its state, a mapping of names to numbers and arrays.
         write: (the environment without wrappers, such a mapping) -> None.
         time: name under which the steps that a ``TimeLimit`` has counted are read and written; None to
-            leave them out. Without such a wrapper there is no such field.
+            leave them out. Without such a wrapper there is no such field; of one in another, the outer
+            one's steps are read and both are written.
         make_double: as for :class:`parity.harness.sides.mutable.MutableSide`.
         language: what it is, in a word or two.
     """
 
     def read_all(env: Any) -> Any:
         state = read(env.unwrapped)
-        limit = None if time is None else _time_limit(env)
-        if limit is None:
+        limits = [] if time is None else _time_limits(env)
+        if not limits:
             return state
         if time in _mapping(state):
             raise InputError(
                 f"read returns {time}, which is what the steps of a TimeLimit are called; rename it, "
                 "or name these, such as with time='steps'"
             )
-        return {**state, time: limit._elapsed_steps}
+        return {**state, time: limits[0]._elapsed_steps}
 
     def write_all(env: Any, state: Any) -> None:
         assert write is not None
-        limit = None if time is None else _time_limit(env)
-        if limit is not None:
+        limits = [] if time is None else _time_limits(env)
+        if limits:
             state = dict(state)
-            limit._elapsed_steps = int(state.pop(time))
+            steps = int(state.pop(time))
+            for limit in limits:
+                limit._elapsed_steps = steps
         write(env.unwrapped, state)
 
     return MutableSide(
@@ -74,13 +77,14 @@ def _reseed(env: Any, seed: int) -> None:
     env.unwrapped.np_random = np_random(seed)[0]
 
 
-def _time_limit(env: Any) -> Any:
-    """Return the wrapper that counts steps, or None."""
+def _time_limits(env: Any) -> list[Any]:
+    """Return the wrappers that count steps, the outermost first."""
+    found = []
     while env is not None:
-        if hasattr(env, "_elapsed_steps"):
-            return env
+        if "_elapsed_steps" in getattr(env, "__dict__", {}):
+            found.append(env)
         env = getattr(env, "env", None)
-    return None
+    return found
 
 
 def _mapping(state: Any) -> Mapping[str, Any]:

@@ -95,7 +95,11 @@ def test_any_contract_may_be_asked_about(address: str, view: MarketView, symbol:
     assert post(address, json.dumps(asked).encode())[0] == 200
 
 
-@pytest.mark.parametrize("spoil", [no_bars, short_row, backwards, odd_symbol, words])
+def lines_of_symbols(asked: dict[str, Any]) -> None:
+    asked["symbol"] = "ES\n"
+
+
+@pytest.mark.parametrize("spoil", [no_bars, short_row, backwards, odd_symbol, lines_of_symbols, words])
 def test_bad_questions_are_refused(
     address: str, view: MarketView, spoil: Callable[[dict[str, Any]], None]
 ) -> None:

@@ -174,6 +174,20 @@ def test_every_log_is_replayed_as_asked_and_those_without_a_decision_are_left_ou
     assert (result.exit_code, json.loads(result.stdout)) == (0, {**REPORT, "of": 1})
 
 
+def test_a_log_that_is_named_twice_or_beside_its_folder_is_replayed_once(
+    call: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (folder / name).touch()
+    (tmp_path / "link.jsonl").symlink_to(folder / "a.jsonl")
+    named = (folder / "b.jsonl", folder, folder / ".." / "logs" / "b.jsonl", tmp_path / "link.jsonl")
+    result, asked = call(*map(str, named))
+    assert sorted(one[0] for one in asked) == ["b.jsonl", "link.jsonl"]
+    assert json.loads(result.stdout)["of"] == 2
+
+
 def test_how_it_ends(call: Any) -> None:
     assert call("a", verdict="different")[0].exit_code == 1
     result, _ = call("a", "b", quiet=("a", "b"))

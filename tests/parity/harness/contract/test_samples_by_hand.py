@@ -125,11 +125,24 @@ def test_a_difference_that_cancels_but_for_rounding_is_the_same_constant_on_both
 
 def test_up_to_so_many_pairs_of_numbers_and_numbers_of_a_field_are_looked_at() -> None:
     assert (MOST_NUMBERS, MOST_PAIRS, ALPHA) == (256, 40, 1e-6)
-    for many, pairs in ((1, 0), (2, 1), (9, 36), (10, 40), (20, 40)):
+    for many, pairs in ((1, 0), (2, 1), (9, 36), (10, 45), (20, 62)):
         a, b = (np.random.default_rng(seed).normal(size=(400, many)) for seed in range(2))
         assert compare_samples({"x": a}, {"x": b}).tests == 5 * many + 2 * pairs
     a, b = (np.random.default_rng(seed).normal(size=(50, 300)) for seed in range(2))
-    assert compare_samples({"x": a}, {"x": b}).tests == 5 * 256 + 2 * 40
+    assert compare_samples({"x": a}, {"x": b}).tests == 5 * 256 + 2 * 294
+
+
+@pytest.mark.parametrize("many", [3, 20, 256])
+def test_of_many_numbers_each_is_held_beside_the_next(many: int) -> None:
+    """Two that are one number on one side alone have the distributions that they should have."""
+    a, b = (np.random.default_rng(seed).normal(size=(400, many)) for seed in range(2))
+    for first in (0, many // 2, many - 2):
+        alike = b.copy()
+        alike[:, first + 1] = np.sort(b[:, first + 1])[np.argsort(np.argsort(b[:, first]))]
+        found = compare_samples({"x": a}, {"x": alike}).differs
+        assert f"x[{first}] - x[{first + 1}], scaled" in found  # always zero
+        assert all(f"x[{first + 1}]" in name or f"x[{first}]" in name for name in found)
+    assert compare_samples({"x": a}, {"x": b}).differs == {}
 
 
 def test_a_false_alarm_is_as_seldom_as_is_asked_for() -> None:

@@ -279,6 +279,24 @@ def test_the_steps_that_a_limit_has_counted_are_read_and_put_back_as_they_are(ti
         assert side.reset(np.arange(3)).state[time].tolist() == [0, 0, 0]
 
 
+def test_limits_in_each_other_are_all_put_at_the_steps_that_are_written() -> None:
+    def put(tank: Any, state: dict[str, Any]) -> None:
+        tank.level, tank.count = state["level"].copy(), 0
+
+    limits = gymnasium.wrappers.TimeLimit
+    for inner, outer in ((5, 9), (9, 5)):
+        side = Reference.gymnasium(
+            lambda inner=inner, outer=outer: limits(limits(Tank(), inner), outer),
+            lambda tank: {"level": tank.level},
+            put,
+        )
+        state = {"level": np.zeros((4, 2)), "time": np.array([4, 0, 3, 4])}
+        taken = {"action.rate": np.zeros((4, 2), np.float32), "action.boost": np.zeros(4, int)}
+        done = side.transition(state, taken, np.arange(4))
+        assert done.state["time"].tolist() == [5, 1, 4, 5]
+        assert done.outcome["truncated"].tolist() == [True, False, False, True]
+
+
 def test_what_a_gymnax_environment_says_of_its_end_is_terminated_unless_it_tells_of_a_limit() -> None:
     class Ended:
         """An environment with gymnax's methods that ends in every second state."""
