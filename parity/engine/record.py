@@ -69,10 +69,11 @@ class _Table:
         self.shape = shape
         self._dtypes = dtypes
         self._columns: Fields = {}
+        self._fields: set[str] = set()
         self._names: list[str] = []
         self._declared: list[str] = []
         self._places: list[tuple[int, ...]] = []
-        self._numbers: list[list[Any]] = []
+        self._numbers: list[Any] = []  # row by row; a list for each row costs as much as the step
 
     def put(self, where: tuple[int, ...], row: Fields) -> None:
         """Write a row of fields at (lane,) or (lane, step).
@@ -84,10 +85,11 @@ class _Table:
         if not self._places:
             self._declared = [name for name in row if name in self._dtypes]
             self._names = [name for name in row if name not in self._dtypes]
-        if row.keys() != {*self._declared, *self._names}:
+            self._fields = set(row)
+        if row.keys() != self._fields:
             raise ValueError(f"a row has the fields {sorted(row)}, and the first row had others")
         self._places.append(where)
-        self._numbers.append([row[name] for name in self._declared])
+        self._numbers.extend([row[name] for name in self._declared])
         for name in self._names:
             value = np.asarray(row[name])
             if name not in self._columns:
@@ -108,9 +110,9 @@ class _Table:
         """
         places = tuple(np.asarray(self._places).T)
         declared: Fields = {}
-        for name, values in zip(self._declared, zip(*self._numbers, strict=True), strict=True):
+        for first, name in enumerate(self._declared):
             column = declared[name] = np.zeros(self.shape, self._dtypes[name])
-            column[places] = _written(name, values, column.dtype)
+            column[places] = _written(name, self._numbers[first :: len(self._declared)], column.dtype)
         return declared | self._columns
 
 
