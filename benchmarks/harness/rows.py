@@ -26,10 +26,12 @@ class Row(Record, frozen=True, kw_only=True, tag_field="kind"):
     Attributes:
         name: unique within the report.
         error: why it was not measured, in one sentence; None where it was.
+        block_errors: why it failed in some blocks of a merged report.
     """
 
     name: str
     error: str | None = None
+    block_errors: tuple[str, ...] = ()
 
 
 class RateRow(Row, frozen=True, kw_only=True):
@@ -41,7 +43,6 @@ class RateRow(Row, frozen=True, kw_only=True):
         unit: of the rate, such as "steps/s".
         prepare_seconds: compilation or start of workers; None where the row failed.
         rate: samples in that unit; None where the row failed.
-        block_errors: why it failed in some blocks of a merged report.
     """
 
     side: Side
@@ -49,7 +50,6 @@ class RateRow(Row, frozen=True, kw_only=True):
     unit: str
     prepare_seconds: float | None = None
     rate: Samples | None = None
-    block_errors: tuple[str, ...] = ()
 
     @property
     def median(self) -> float | None:

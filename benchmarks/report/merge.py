@@ -60,11 +60,12 @@ def merge_row(rows: Sequence[R | None]) -> R:
     measured = [row for row in present if not row.error]
     if not measured:
         return present[0]
-    if isinstance(measured[0], RateRow):
-        return _merge_rates(measured[0], rows)
-    if isinstance(measured[0], LatencyRow):
-        return _merge_latencies(measured[0], rows)
-    return measured[0]
+    first = replace(measured[0], block_errors=tuple(row.error for row in present if row.error))
+    if isinstance(first, RateRow):
+        return _merge_rates(first, rows)
+    if isinstance(first, LatencyRow):
+        return _merge_latencies(first, rows)
+    return first
 
 
 def _merge_rates(first: Any, rows: Iterable[Any]) -> Any:
@@ -75,7 +76,6 @@ def _merge_rates(first: Any, rows: Iterable[Any]) -> Any:
         first,
         rate=Samples.of(*blocks),
         prepare_seconds=float(np.median(prepared)),
-        block_errors=tuple(row.error for row in rows if row is not None and row.error),
     )
 
 

@@ -119,18 +119,27 @@ def write_policies(
     about: Mapping[str, Any],
     only: Collection[int] | None = None,
 ) -> None:
-    """Write each agent's policy, or those of some, then ``finished.json``.
+    """Write each agent's policy, or those of some.
 
     Args:
         plan, agent, about: as for :func:`policies_of`.
         folder: of the run.
         only: numbers of the agents whose policies are written; None for all.
     """
-    policies = policies_of(plan, agent, about)
-    for number, policy in enumerate(policies):
+    for number, policy in enumerate(policies_of(plan, agent, about)):
         if only is None or number in only:
             save_policy(policy_file(folder, number), policy)
-    write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(policies)})
+
+
+def note_finished(folder: Path, updates: int, policies: int) -> None:
+    """Write ``finished.json``, after which a run has nothing left to write.
+
+    Args:
+        folder: of the run.
+        updates: after how many it ended.
+        policies: how many it has.
+    """
+    write_json(folder / FINISHED, {"updates": updates, "policies": policies})
 
 
 def policies_of(plan: Plan, agent: TrainState, about: Mapping[str, Any]) -> list[Policy]:

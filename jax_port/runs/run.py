@@ -42,6 +42,7 @@ from jax_port.runs.policies import (
     AGENTS,
     missing_policies,
     no_longer_finished,
+    note_finished,
     policies_of,
     refuse_ended,
     write_last_and_best,
@@ -271,6 +272,7 @@ def _train(
         write_policies(plan, folder, last, about, missing)
         own = [{**plan.agents[number], "seed": seed} for number, seed in enumerate(plan.seeds)]
         write_ranking(folder, rank(of_the_end(read_log(folder))), own)
+        note_finished(folder, done, len(plan.agents))
     return True
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markets.advice.answers import CUT_OFF, MALFORMED, OK, read_content
+from markets.advice.answers import CUT_OFF, FAILED, MALFORMED, OK, read_content
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.passes import prompt_digest
 from markets.advice.rules import RulesAdvisor
@@ -49,7 +49,8 @@ def replay(table: AdviceTable, view: MarketView) -> Replay:
     replayed = 0
     for found in table.frame.itertuples():
         row = int(str(found.row))
-        same = prompt_digest(question(view, row, prompt)) == found.prompt_sha256
+        never_asked = found.status == FAILED and not found.prompt_sha256  # of a batch that was given up
+        same = never_asked or prompt_digest(question(view, row, prompt)) == found.prompt_sha256
         if found.status in (OK, MALFORMED) and found.content:
             replayed += 1
             again = read_content(str(found.content))

@@ -16,7 +16,7 @@ from foundation.errors import InputError
 from parity.harness.sides.adapters import functional_side, gymnax_side
 from parity.harness.sides.functional import FunctionalSide, Program
 from parity.harness.sides.side import OUTCOME
-from parity.harness.trees import Fields, flatten
+from parity.harness.trees import Fields, equal, flatten
 
 STEPS = 60
 LARGEST = 64
@@ -235,7 +235,7 @@ class _Seen:
                 continue  # what a step returns, which an object may keep
             if len({np.shape(row[name]) for row in self.rows}) == 1:
                 seen = np.stack([np.asarray(row[name]) for row in self.rows])
-                if (seen != seen[0]).any():
+                if not equal(seen, np.broadcast_to(seen[0], seen.shape)):
                     values[name] = seen
         return values
 

@@ -48,6 +48,18 @@ def ulp_distance(a: Array, b: Array) -> NDArray[np.int64]:
     return distance.reshape(np.shape(a))
 
 
+def distance(a: Array, b: Array) -> NDArray[np.float64]:
+    """Return how far numbers are apart, as float64 of their shape; NaN or infinite where one is.
+
+    Whole numbers beyond 2**53 that differ are at least 1 apart, which float64 alone does not tell.
+    """
+    with np.errstate(invalid="ignore"):
+        apart: NDArray[np.float64] = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    if a.dtype.kind in "iu" or b.dtype.kind in "iu":
+        apart = np.where((apart == 0) & ~same_numbers(a, b), 1.0, apart)
+    return apart
+
+
 def _equal(a: Array, b: Array) -> NDArray[np.bool_]:
     """Return which numbers are finite and equal, value for value."""
     same = a == b if a.dtype.kind == b.dtype.kind else same_numbers(a, b)
@@ -209,15 +221,14 @@ def compare(
         return differs, result
     other = ~_equal(a, b)  # most numbers are equal, and no distance apart
     equal, a, b = int(a.size - other.sum()), a[other], b[other]
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    apart = distance(a, b)
     result.max_abs = float(np.max(apart[np.isfinite(apart)], initial=0.0))
     if tolerance.exact:
         return differs, result
     undefined = np.isnan(a) & np.isnan(b) if tolerance.nan_is_undefined else np.zeros(a.shape, bool)
-    distance = np.where(undefined | (apart <= tolerance.absolute), 0, ulp_distance(a, b))
-    result.max_ulps = int(distance.max(initial=0))
-    bucket = np.bincount(np.searchsorted(ULP_BUCKETS, distance), minlength=len(ULP_BUCKETS) + 1)
+    ulps = np.where(undefined | (apart <= tolerance.absolute), 0, ulp_distance(a, b))
+    result.max_ulps = int(ulps.max(initial=0))
+    bucket = np.bincount(np.searchsorted(ULP_BUCKETS, ulps), minlength=len(ULP_BUCKETS) + 1)
     bucket[0] += equal
     result.ulp_histogram = bucket.tolist()
     return differs, result

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from foundation.report.format import show
-from parity.engine.compare import Comparison, Tolerance
+from parity.engine.compare import Comparison, Tolerance, distance
 
 EQUAL = Tolerance()
 FLOAT64 = Tolerance(1e-12, 1e-12)
@@ -66,9 +66,8 @@ class StageComparison(Comparison):
         one, other = left.astype(np.float64), right.astype(np.float64)
         more = np.zeros(len(one)) if rounding is None else np.asarray(rounding, np.float64)
         allowed = self.tolerance.allowed(one) + more.reshape(-1, *[1] * (one.ndim - 1))
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(other - one)
-        agrees = self.tolerance.agree(one, other) | (apart <= allowed)
+        apart = distance(left, right)
+        agrees = self.tolerance.agree(left, right) | (apart <= allowed)
         wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(apart))
         if rounding is not None:
             self.rule = f"{self.tolerance.describe()} + rounding of its sums"

@@ -24,6 +24,7 @@ from foundation.files import file_digest, finite, json_digest, write_json
 from foundation.json_reading import Artifact
 from foundation.loaded_code import loaded_digests
 from foundation.progress import progress_bar
+from parity.engine.measure import share_of
 from parity.engine.report import SAME, Report, versions
 from parity.mutation.by_seed import Ledger, Line, counted
 from parity.mutation.by_seed import judge_seeds as judge_by_seed
@@ -96,7 +97,8 @@ def judge_seeds(
 def line_of(report: Report, request: Request) -> dict[str, Any]:
     """Return what is kept of one run: its verdict, what failed, and how near to a limit it came."""
     summary = report.summary()
-    shares = [one["largest"] / one["limit"] for one in summary["relative_errors"].values()]
+    errors = summary["relative_errors"].values()
+    shares = [share_of(one["largest"], one["limit"]) for one in errors]
     return {
         "verdict": report.verdict,
         "missing": report.missing,

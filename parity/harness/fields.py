@@ -38,6 +38,8 @@ class Rule:
                 difference = np.mod(difference, self.period)
                 difference = np.minimum(difference, self.period - difference)
         same = (x == y) | (np.isnan(x) & np.isnan(y))
+        if "f" not in (a.dtype.kind, b.dtype.kind) and not self.period:
+            same, difference = a == b, np.maximum(difference, 1.0)  # beyond 2**53 float64 can't tell
         return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
 
     def describe(self) -> str:

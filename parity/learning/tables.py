@@ -76,6 +76,8 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
     wanted = [one for one in header if one.lower() != SEED] if column is None else [column]
     if column is not None and column not in header:
         raise InputError(f"{path}: there is no column {column}; it has {', '.join(header)}")
+    if column is not None and column.lower() == SEED:
+        raise InputError(f"{path}: column {column} numbers the rows; give one with a score")
     if not wanted:
         raise InputError(f"{path}: there is no column but the seed's; give one with a score")
     places = [header.index(one) for one in wanted]
@@ -92,7 +94,9 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         line[header.index(numbered[0])].strip() if numbered else str(number)
         for number, (_, line) in enumerate(lines[1:])
     )
-    twice = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
+    alike = [float(seed) if _is_number(seed) else seed for seed in seeds]  # 1 and 1.0 are one seed
+    rows_of = Counter(alike)
+    twice = sorted(seed for seed, one in zip(seeds, alike, strict=True) if rows_of[one] > 1)
     if twice:
         raise InputError(f"{path}: seed {twice[0]} comes twice; give one row a seed")
     return Results(name or path.stem, seeds, tuple(wanted), np.array(rows, np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ ELSEWHERE: dict[str, Any] = {"initial": None, "agents": None, "layer_factors": (
 """Options of ``rltrader train`` that a sweep has not, at their defaults."""
 ASKED = "asked"
 """User attribute of a study: what its trials have in common."""
+PATIENCE_S = 5.0
+"""For how long a worker that joins waits for what the first one asks for."""
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
     # Judgements count from 1, and the first tells too little to end a trial by.
     "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=2),
@@ -130,14 +133,25 @@ def _open_study(options: Mapping[str, Any], out: Path, asked: dict[str, Any]) ->
         study.set_user_attr(ASKED, asked)
     except DuplicatedStudyError:  # workers that join must not suggest what the first one does
         study = optuna.load_study(storage=storage, study_name=name, sampler=_sampler(None))
+        _await_asked(study, asked)
     study.pruner = PRUNERS[options["pruner"]]()
-    before = study.user_attrs.get(ASKED, asked)
+    before = study.user_attrs[ASKED]
     if other := sorted(name for name in asked if before.get(name) != asked[name]):
         raise InputError(
             f"study {name!r} was begun with other {' and '.join(other)}; give the same options to "
             "every worker, or another --out or --study"
         )
     return study
+
+
+def _await_asked(study: optuna.Study, asked: dict[str, Any]) -> None:
+    """Wait for what the worker that made a study asks for; write it, if that one has died."""
+    end = time.monotonic() + PATIENCE_S
+    while ASKED not in study.user_attrs:
+        if time.monotonic() >= end:
+            study.set_user_attr(ASKED, asked)
+            return
+        time.sleep(0.1)
 
 
 def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:

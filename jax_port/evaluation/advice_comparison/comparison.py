@@ -258,7 +258,7 @@ def block_means(values: Floats, block: int = BLOCK_DAYS, seed: int = 0) -> Float
 
 
 def holm(p: Sequence[float], others: int = 0) -> list[float]:
-    """Return p-values corrected by Holm's method; NaN stays NaN.
+    """Return p-values corrected by Holm's method; NaN stays NaN, and counts as an arm that was tried.
 
     Args:
         p: of each arm.
@@ -269,7 +269,7 @@ def holm(p: Sequence[float], others: int = 0) -> list[float]:
     made = np.full(len(values), np.nan)
     largest = 0.0
     for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, values[place] * (len(order) + others - rank)))
+        largest = max(largest, min(1.0, values[place] * (len(values) + others - rank)))
         made[place] = largest
     return [float(x) for x in made]
 

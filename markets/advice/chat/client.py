@@ -125,7 +125,7 @@ class ChatSession:
     client: Any
     breaker: Breaker
     gate: asyncio.Semaphore
-    draw: Callable[[], float] = field(default_factory=lambda: random.Random(0).random)
+    draw: Callable[[], float] = field(default_factory=lambda: random.Random().random)
 
     async def ask(self, text: str, question_id: str) -> Reply:
         """Ask one question and return what it came to; a server that fails is "failed".

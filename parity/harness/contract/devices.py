@@ -42,31 +42,21 @@ def ask_devices(judge: Judge, cases: Cases, place: str, devices: int) -> Answer:
     if devices < 2 or not place:
         text = "it takes another process, which `envparity check MODULE:PAIR --devices 4` starts"
         return Answer(QUESTION, "not asked", text)
+    port = judge.pair.port
     few = cases.rows(np.linspace(0, len(cases) - 1, ROWS * devices).astype(int))
-    fields, ready = judge.pair.port.inputs(judge.states(few, False), few.action, False)
-    with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
-        given, result = Path(folder, "cases.npz"), Path(folder, "result.npz")
-        named = {f"state {name}": value for name, value in fields.items()}
-        named |= {f"action {name}": value for name, value in ready.items()}
-        np.savez(given, allow_pickle=False, **named)
-        command = [sys.executable, "-P", "-m", __name__, place, str(devices), str(given), str(result)]
-        try:
-            done = subprocess.run(
-                command,
-                env=_environment(devices),
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Answer(QUESTION, "not asked", f"no answer within {PATIENCE_S} s")
-        if done.returncode or not result.is_file():
-            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            return Answer(QUESTION, "different", f"on {devices} devices it raises {last[:200]}")
-        with np.load(result) as held:
-            many = {name: held[name] for name in held.files}
-    one = judge.pair.port.transition(fields, few.action, np.arange(len(few))).fields
+    fields, ready = port.inputs(judge.states(few, False), few.action, False)
+    given = {f"state {name}": value for name, value in fields.items()}
+    given |= {f"action {name}": value for name, value in ready.items()}
+    try:
+        many = _in_process(place, devices, given)
+        if jax.default_backend() == "cpu":
+            one = port.transition(fields, few.action, np.arange(len(few))).fields
+        else:  # other devices than processors round in another way
+            one = _in_process(place, 1, given)
+    except subprocess.TimeoutExpired:
+        return Answer(QUESTION, "not asked", f"no answer within {PATIENCE_S} s")
+    except _RaisedError as error:
+        return Answer(QUESTION, "different", str(error))
     distances = {name: form_distance(value, many[name]) for name, value in one.items()}
     worst = max(distances, key=lambda name: distances[name])
     largest = distances[worst]
@@ -77,6 +67,36 @@ def ask_devices(judge: Judge, cases: Cases, place: str, devices: int) -> Answer:
     return Answer(
         QUESTION, "same", f"the port gives the same {words} on {devices} devices, {len(few)} cases"
     )
+
+
+class _RaisedError(Exception):
+    """A step that another process can't carry out."""
+
+
+def _in_process(place: str, devices: int, given: Fields) -> Fields:
+    """Return the fields after a step in a process with so many devices.
+
+    Raises:
+        _RaisedError: the process ended with an error.
+        TimeoutExpired: it did not end.
+    """
+    with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
+        cases, result = Path(folder, "cases.npz"), Path(folder, "result.npz")
+        np.savez(cases, allow_pickle=False, **given)
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", __name__, place, str(devices), str(cases), str(result)],
+            env=_environment(devices),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        if done.returncode or not result.is_file():
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            on = "one device" if devices == 1 else f"{devices} devices"
+            raise _RaisedError(f"on {on} it raises {last[:200]}")
+        with np.load(result) as held:
+            return {name: held[name] for name in held.files}
 
 
 def _environment(devices: int) -> dict[str, str]:

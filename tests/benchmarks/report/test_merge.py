@@ -17,6 +17,7 @@ from benchmarks.harness.rows import (
     LatencyRow,
     LoadingRow,
     MachineRow,
+    MemoryRow,
     ShareRow,
     TrainingRow,
 )
@@ -162,3 +163,22 @@ def test_who_is_ahead_is_said_of_all_blocks_and_ratios_of_one_alone_go() -> None
     (ahead,) = merged.ahead.values()
     assert (ahead.port, ahead.baseline, ahead.rounds) == ("port", "other", (2.0, 3.0, 4.0, 5.0))
     assert merge([two]) is two
+
+
+def test_a_row_of_any_kind_keeps_why_it_failed_in_a_block() -> None:
+    measured = {"decisions": 1, "median_us": 1.0, "p99_us": 2.0}
+    memory = {"side": "port", "per": "market", "bytes": 5.0}
+    for kind, values, missing in (
+        (LatencyRow, measured, {}),
+        (MemoryRow, memory, {"side": "port", "per": "market"}),
+    ):
+        rows = [
+            kind(name="x", error="first", **missing),
+            kind(name="x", **values),
+            None,
+            kind(name="x", error="last", **missing),
+        ]
+        merged = merge_row(rows)
+        assert (merged.error, merged.block_errors) == (None, ("first", "last"))
+        assert merge_row(rows[1:3]).block_errors == ()
+        assert merge_row(rows[::3]).error == "first"

@@ -13,6 +13,7 @@ from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import lineage
 from jax_port.runs import run as runs
+from jax_port.runs.logs.ranking import RANKING
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
 from jax_port.runs.policies import BEST, FINISHED, LAST, refuse_ended
@@ -106,6 +107,26 @@ def test_a_run_that_was_killed_at_its_end_writes_all_policies(ended: Path, tmp_p
         assert (ours["lineage"], ours["certificate"]) == (theirs["lineage"], PLAN.certificate)
         assert (ours["updates"], ours["settings"]) == (3, theirs["settings"])
     assert json.loads((folder / FINISHED).read_text()) == {"updates": 3, "policies": 2}
+
+
+def test_a_run_is_finished_when_nothing_is_left_to_write(
+    stopped_early: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at the ranking: it is written by who goes on, and is of the end that it says."""
+    folder = _copy(stopped_early, tmp_path)
+    former = (folder / RANKING).read_text()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jax_port.runs.run.write_ranking", full)
+        with pytest.raises(OSError, match="no space"):
+            runs.run(PLAN, folder)
+    assert not (folder / FINISHED).exists()
+    assert runs.run(PLAN, folder)
+    assert json.loads((folder / FINISHED).read_text()) == {"updates": 3, "policies": 2}
+    assert (folder / RANKING).read_text() != former
 
 
 def test_a_run_that_is_gone_on_with_is_not_finished_meanwhile(

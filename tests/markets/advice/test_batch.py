@@ -14,6 +14,7 @@ from markets.advice.answers import FAILED
 from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import SYSTEM, PromptSettings
+from markets.advice.replay import replay
 from markets.advice.store import AdviceStore, Asked, Result, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView
@@ -26,7 +27,8 @@ GOOD = {"hold": 0.2, "buy": 0.7, "sell": 0.1, "confidence": 0.8, "reason": "up"}
 @pytest.fixture
 def store(tmp_path: Path, view: MarketView) -> AdviceStore:
     key = TableKey(view.digest, "chat", "tiny", PROMPT.version, SETTINGS.sampling)
-    return open_store(tmp_path / "table", About(key, "ES", len(view)), view.timestamps_ns)
+    about = About(key, "ES", len(view), prompt_bars=PROMPT.bars)
+    return open_store(tmp_path / "table", about, view.timestamps_ns)
 
 
 def requests(path: Path) -> list[dict[str, Any]]:
@@ -66,6 +68,12 @@ def test_a_batch_goes_out_once_and_comes_back(
     assert store.left(rows).tolist() == [int(rows[2])]
     assert forget_batch(store, "batch.jsonl") == len(rows) - 3
     assert store.left(rows).tolist() == rows[2:].tolist()
+    given_up = store.collect()
+    assert given_up.frame["status"].tolist() == ["ok", "malformed", *["failed"] * (len(rows) - 2)]
+    assert (replay(given_up, view).replayed, replay(given_up, view).differing) == (2, [])
+    for row in (0, 1, 2):  # what was asked has its question's digest, whatever came of it
+        given_up.frame.loc[given_up.frame.index[row], "prompt_sha256"] = "" if row < 2 else "0" * 64
+    assert replay(given_up, view).differing == rows[:3].tolist()
 
 
 def test_a_question_that_a_killed_pass_left_in_doubt_goes_into_a_batch(

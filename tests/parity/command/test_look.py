@@ -250,3 +250,22 @@ def test_an_observation_beside_an_info_is_told_from_other_tuples(shown: Any, res
     made_one = Tuples()
     made_one.shown = shown
     assert look_at_port(lambda: made_one, lambda: 1).reset == reset
+
+
+class Unused:
+    """A number that is none, one that becomes none, and one that counts."""
+
+    def __init__(self) -> None:
+        self.unused, self.lost, self.steps = float("nan"), 1.0, 0
+
+    def begin(self, seed: int) -> None:
+        self.lost, self.steps = 1.0, 0
+
+    def move(self) -> bool:
+        self.lost, self.steps = float("nan"), self.steps + 1
+        return self.steps == 4
+
+
+def test_what_is_no_number_all_the_time_does_not_change() -> None:
+    one = Unused()
+    assert list(_played(one, one.begin, one.move).changing()) == ["lost", "steps"]

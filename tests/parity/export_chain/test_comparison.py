@@ -200,3 +200,11 @@ def test_limits_are_those_that_the_chain_is_read_by() -> None:
         assert (limit.absolute, limit.relative, limit.ulps) == (part, part, 0)
         assert limit.relative_to == "number"
     assert (LOGITS32.absolute, LOGITS32.relative, LOGITS32.relative_to) == (1e-5, 1e-5, "row")
+
+
+def test_whole_numbers_are_compared_as_such() -> None:
+    """Nanoseconds since 1970 are beyond what a double holds."""
+    when = np.array([1_700_000_000_000_000_001, 1_700_000_000_000_000_007])
+    stage = StageComparison.of("replay", "time").update(when, when + np.array([0, 1]))
+    assert (stage.mismatches, stage.max_abs, stage.first["row"]) == (1, 1.0, 1)
+    assert StageComparison.of("replay", "time").update(when, when.copy()).passed

@@ -68,6 +68,8 @@ def test_a_line_says_what_failed_and_how_near_a_limit_was() -> None:
     closer = {"gradients": Comparison(error=9e-7, limit=1e-6, compared=10)}
     defined = CheckResult("learner gradients", "quiet", 1, measures=closer)
     assert line_of(report_of(good, defined), Request(seed=3))["closest"] == pytest.approx(0.9)
+    nothing = CheckResult("learner", "quiet", 1, measures={"rates": Comparison(compared=10)})
+    assert line_of(report_of(good, nothing), Request(seed=3))["closest"] == 0.75
     bad = CheckResult("data", "ES synthetic", 1, error="planted")
     line = line_of(report_of(good, bad), Request(seed=3))
     assert (line["verdict"], line["failed"]) == (DIFFERENT, ["data, ES synthetic"])

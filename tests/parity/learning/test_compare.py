@@ -254,6 +254,23 @@ def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, te
         read_results(path)
 
 
+@pytest.mark.parametrize("again", ["1.0", "01", " 1", "1e0"])
+def test_a_seed_that_is_written_in_two_ways_comes_twice(tmp_path: Path, again: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"seed,score\n1,5\n2,6\n{again},7\n")
+    with refuses():
+        read_results(path)
+
+
+@pytest.mark.parametrize("name", ["seed", "Seed"])
+def test_the_seeds_are_no_score(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{name},score\n1,5\n2,6\n")
+    with refuses():
+        read_results(path, column=name)
+    assert read_results(path, column="score").scores.tolist() == [5.0, 6.0]
+
+
 def test_tables_that_are_called_alike_are_told_apart(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     paths = [tmp_path / name for name in ("a/results.csv", "b/results.csv", "a/results.txt", "c.csv")]

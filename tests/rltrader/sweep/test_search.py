@@ -40,6 +40,40 @@ def opened(folder: Path, **asked: Any) -> optuna.Study:
     return _open_study(options, folder, {"bars": "x"})
 
 
+def test_a_worker_that_joins_waits_for_what_the_first_one_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = optuna.create_study(
+        storage=search.open_storage(None, tmp_path), study_name="s", direction="maximize"
+    )
+    options = {"storage": None, "study": "s", "seed": 3, "pruner": "none"}
+    waited: list[float] = []
+
+    def says_meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            made.set_user_attr(search.ASKED, {"bars": "x"})
+
+    monkeypatch.setattr("rltrader.sweep.search.time.sleep", says_meanwhile)
+    with pytest.raises(InputError, match="begun with other bars"):
+        _open_study(options, tmp_path, {"bars": "y"})
+    assert len(waited) == 3
+    assert _open_study(options, tmp_path, {"bars": "x"}).user_attrs == {search.ASKED: {"bars": "x"}}
+
+
+def test_what_a_worker_that_died_did_not_say_the_next_one_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optuna.create_study(
+        storage=search.open_storage(None, tmp_path), study_name="s", direction="maximize"
+    )
+    monkeypatch.setattr(search, "PATIENCE_S", 0.0)
+    options = {"storage": None, "study": "s", "seed": 3, "pruner": "none"}
+    assert _open_study(options, tmp_path, {"bars": "x"}).user_attrs == {search.ASKED: {"bars": "x"}}
+    with pytest.raises(InputError, match="begun with other bars"):
+        _open_study(options, tmp_path, {"bars": "y"})
+
+
 def test_each_option_of_a_study_is_its_own(tmp_path: Path) -> None:
     def drawn(name: str, seed: int | None) -> float:
         return opened(tmp_path / name, seed=seed).ask().suggest_float("x", 0.0, 1.0)

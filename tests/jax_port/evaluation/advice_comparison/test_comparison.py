@@ -45,6 +45,9 @@ def test_holm_is_what_the_definition_says() -> None:
     made = holm([0.9, float("nan"), 0.8])
     assert made[0] == 1.0
     assert np.isnan(made[1])
+    # an arm of which no chance can be told was tried as well
+    made = holm([0.04, float("nan"), 0.01], others=2)
+    assert [made[0], made[2]] == pytest.approx([0.16, 0.05])
 
 
 def test_a_planted_gain_is_found_and_noise_is_not() -> None:

@@ -210,3 +210,20 @@ def test_a_process_without_a_result_is_no_proof(code: int, monkeypatch: pytest.M
     monkeypatch.setattr(RUN, lambda *_, **__: done)
     answer = ask(device_pairs.honest, f"{PLACE}:honest", devices=2)
     assert (answer.status, answer.text) == ("different", f"on 2 devices it raises exit code {code}")
+
+
+def test_where_the_port_runs_on_other_devices_the_one_is_asked_elsewhere_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A processor and a GPU round in other ways, and how a batch is shared out is asked alone."""
+    asked: list[int] = []
+
+    def run(command: list[str], **more: Any) -> Any:
+        asked.append(int(command[5]))
+        return written(lambda fields: flip(fields["steps"], slice(None)))(command, **more)
+
+    monkeypatch.setattr(RUN, run)
+    assert ask(device_pairs.honest, f"{PLACE}:honest", devices=2).status == "different"
+    monkeypatch.setattr("parity.harness.contract.devices.jax.default_backend", lambda: "gpu")
+    answer = ask(device_pairs.honest, f"{PLACE}:honest", devices=2)
+    assert (answer.status, asked) == ("same", [2, 2, 1]), answer.text

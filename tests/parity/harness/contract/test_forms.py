@@ -19,6 +19,7 @@ from parity.harness.contract.forms import (
     apart_words,
     form_distance,
 )
+from parity.harness.fields import exact
 from parity.harness.judge import Judge
 from parity.harness.sides.side import Steps
 from tests.parity.harness.lander import pair, program
@@ -55,6 +56,20 @@ def test_one_number_of_one_case_is_far_from_the_other(shape: tuple[int, ...], dt
             row = int(np.unravel_index(place, one.shape)[0])
             unit = np.spacing(dtype(np.abs(a[row]).max()))
             assert far == pytest.approx(1 / float(unit), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_whole_numbers_beyond_what_a_double_holds_are_apart(dtype: Any) -> None:
+    one = np.array([[3, 2**53], [2**63 - 1, 2**60]], dtype)
+    other = one.copy()
+    assert form_distance(one, other) == 0
+    for place in ((0, 1), (1, 0), (1, 1)):
+        other = one.copy()
+        other[place] -= 1
+        assert form_distance(one, other) == math.inf
+        assert exact().apart(one, other).tolist() == [
+            [float((i, j) == place) for j in (0, 1)] for i in (0, 1)
+        ]
 
 
 class Moody(tiny.Tiny):
