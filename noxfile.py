@@ -170,10 +170,10 @@ def mutation(session: nox.Session) -> None:
 def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
-    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3; --proof for changes
-    of what proves). First the tests are run once to see which lines each executes; ``--executed FILE``
-    takes what an earlier run saw, and with ``--changed COMMIT``, of few files, the tests nearest to
-    them are asked.
+    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3; --wiring for slips
+    between parts, --proof for changes of what proves). First the tests are run once to see which lines
+    each executes; ``--executed FILE`` takes what an earlier run saw, and with ``--changed COMMIT``, of
+    few files, the tests nearest to them are asked.
     """
     install(session, "test")
     arguments = list(session.posargs)

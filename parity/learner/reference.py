@@ -194,6 +194,10 @@ class _Watch(BaseCallback):
         self._ends: Counter[str] = Counter()
         self._last_values: Array = np.zeros(0)
 
+    def _note_corner(self, size: torch.Tensor) -> None:
+        """Keep how near to ReLU's corner the sizes of a layer's inputs come, as their own share."""
+        self.run.margin = min(self.run.margin, float(size.min() / size.mean()) / ROUNDING)
+
     @contextmanager
     def leading(self) -> Iterator[None]:
         """Let the model draw what it is told to, while it learns."""
@@ -232,9 +236,7 @@ class _Watch(BaseCallback):
 
         def corner(module: torch.nn.Module, inputs: tuple[torch.Tensor], out: torch.Tensor) -> None:
             if torch.is_grad_enabled():
-                size = inputs[0].detach().abs()
-                near = float(size.min() / size.mean()) / ROUNDING
-                self.run.margin = min(self.run.margin, near)
+                self._note_corner(inputs[0].detach().abs())
 
         statistics, unaided = self._reference.normalizer.obs_rms, self._reference.unaided
         merge = statistics.update

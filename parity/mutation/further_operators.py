@@ -20,9 +20,15 @@ Variant = tuple[str, ast.expr | ast.stmt, ast.expr | ast.stmt]
 
 
 class FurtherOperators:
-    """The operators, with what each function of a file reads of its objects."""
+    """The operators, with what each function of a file reads of its objects.
 
-    def __init__(self, tree: ast.Module) -> None:
+    Args:
+        tree: of the file.
+        tiny: whether constants are changed by a millionth.
+    """
+
+    def __init__(self, tree: ast.Module, tiny: bool = True) -> None:
+        self._tiny = tiny
         self._fields: dict[int, dict[str, list[str]]] = {}
         imported = self._imported = {
             (name.asname or name.name).partition(".")[0]
@@ -40,7 +46,7 @@ class FurtherOperators:
         """Yield the changes of one node."""
         fields = self._fields.get(id(node), {})
         if isinstance(node, ast.Constant):
-            yield from _tiny(node)
+            yield from _tiny(node) if self._tiny else ()
         elif isinstance(node, ast.Call):
             yield from _arguments(node)
             yield from _without_clip(node, self._imported)

@@ -6,8 +6,14 @@ import ast
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from parity.mutation.further_operators import FurtherOperators
+from parity.mutation.wiring_operators import WiringOperators
+
+Slips = Literal["of one token", "of a rewrite", "of wiring"]
+"""Which operators are tried: those of this module; also :mod:`parity.mutation.further_operators`; or
+these with :mod:`parity.mutation.wiring_operators` alone, but for constants changed by a millionth."""
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -97,7 +103,7 @@ def is_valid(change: Change, source: bytes) -> bool:
         return False
 
 
-def changes_of(file: str, source: bytes, further: bool = False) -> list[Change]:
+def changes_of(file: str, source: bytes, slips: Slips = "of one token") -> list[Change]:
     """Return every change of a file, in the order of its text; a few may not be :func:`is_valid`.
 
     Docstrings, annotations, decorators, messages of errors and what only type checkers see are left as
@@ -106,16 +112,22 @@ def changes_of(file: str, source: bytes, further: bool = False) -> list[Change]:
     Args:
         file: name, for the changes.
         source: its bytes.
-        further: whether :mod:`parity.mutation.further_operators` are tried too.
+        slips: which operators are tried.
     """
     tree = ast.parse(source)
-    more = FurtherOperators(tree) if further else None
+    more: list[FurtherOperators | WiringOperators] = []
+    if slips != "of one token":
+        more.append(FurtherOperators(tree, tiny=slips == "of a rewrite"))
+    if slips == "of wiring":
+        more.append(WiringOperators(tree))
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     changes = []
     for node in _nodes(tree):
-        variants = [*_variants(node), *(more.variants(node) if more is not None else ())]
+        variants = [] if slips == "of wiring" else [*_variants(node)]
+        for operators in more:
+            variants += operators.variants(node)
         for operator, place, made in variants:
             assert place.end_lineno is not None
             assert place.end_col_offset is not None

@@ -151,14 +151,14 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
 
 def _sample(sources: Sources, allowed: Sequence[Change], wanted: Wanted) -> list[Change]:
     names = {key_of(change) for change in allowed}
-    every = draw(sources.bytes, 2**31, wanted.seed, True)
+    every = draw(sources.bytes, 2**31, wanted.seed, "of a rewrite")
     return [one for one in every if key_of(one) in names][: wanted.count]
 
 
 def _changes(sources: Sources, module: str, only: Sequence[str]) -> list[Change]:
     """Return the valid changes of a module, within the functions and classes that are asked for."""
     source = sources.bytes[module]
-    changes = [one for one in changes_of(module, source, True) if is_valid(one, source)]
+    changes = [one for one in changes_of(module, source, "of a rewrite") if is_valid(one, source)]
     changes = list({key_of(one): one for one in changes}.values())
     if not only:
         return changes

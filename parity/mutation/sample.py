@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from foundation.errors import InputError
-from parity.mutation.operators import Change, changes_of, is_valid
+from parity.mutation.operators import Change, Slips, changes_of, is_valid
 
 
-def draw(sources: Mapping[str, bytes], count: int, seed: int, further: bool = False) -> list[Change]:
+def draw(
+    sources: Mapping[str, bytes], count: int, seed: int, slips: Slips = "of one token"
+) -> list[Change]:
     """Return changes sampled by file: each gives as many, as far as it has them.
 
     A larger count with the same seed begins with the same changes of each file.
@@ -18,9 +20,9 @@ def draw(sources: Mapping[str, bytes], count: int, seed: int, further: bool = Fa
         sources: bytes of each file by name.
         count: how many, at least one a file.
         seed: of the sample.
-        further: whether :mod:`parity.mutation.further_operators` are tried too.
+        slips: which operators are tried.
     """
-    every = {name: changes_of(name, source, further) for name, source in sources.items()}
+    every = {name: changes_of(name, source, slips) for name, source in sources.items()}
     drawn: list[Change] = []
     for changes in rounds(every, seed, lambda change: is_valid(change, sources[change.file])):
         drawn += changes

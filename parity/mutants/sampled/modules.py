@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foundation.import_closure import closure
 from markets import InputError
-from parity.mutation.operators import Change
+from parity.mutation.operators import Change, Slips
 from parity.mutation.sample import draw
 
 BEGINNINGS = (
@@ -73,7 +73,12 @@ def changed_modules(root: Path, base: str, proof: bool = False) -> list[str]:
 
 
 def draw_changes(
-    root: Path, count: int, seed: int, only: Sequence[str] = (), proof: bool = False
+    root: Path,
+    count: int,
+    seed: int,
+    only: Sequence[str] = (),
+    proof: bool = False,
+    slips: Slips = "of one token",
 ) -> list[Change]:
     """Return changes sampled by module, as :func:`parity.mutation.sample.draw`.
 
@@ -83,6 +88,7 @@ def draw_changes(
         seed: of the sample.
         only: files to draw from instead of all.
         proof: as for :func:`modules`.
+        slips: which operators are tried.
 
     Raises:
         InputError: one of ``only`` is not among the modules.
@@ -91,4 +97,4 @@ def draw_changes(
     if unknown := sorted(set(only) - set(names)):
         what = "a proof" if proof else "a training, an evaluation or an export"
         raise InputError(f"{unknown[0]}: no file that {what} imports; name one that is")
-    return draw({name: (root / name).read_bytes() for name in only or names}, count, seed)
+    return draw({name: (root / name).read_bytes() for name in only or names}, count, seed, slips)

@@ -33,7 +33,7 @@ from parity.mutants.sampled.summary import read_judged, summarize
 from parity.mutants.sampled.warm import warm
 from parity.mutants.sandbox import Sandbox, snapshot
 from parity.mutation.lines import LINES, is_settled, key_of
-from parity.mutation.operators import Change
+from parity.mutation.operators import Change, Slips
 from parity.mutation.sample import shard
 from parity.mutation.score import UNJUDGED
 
@@ -53,6 +53,12 @@ SHOWN = 200
     "--proof",
     is_flag=True,
     help="Change what proves (the gate, the harness, the chain of exports), judged by the tests alone.",
+)
+@click.option(
+    "--wiring",
+    is_flag=True,
+    help="Slips of whoever puts parts together: the first of several alone, a step or an argument left "
+    "out, another variable; instead of a token changed.",
 )
 @click.option(
     "--patience",
@@ -80,6 +86,7 @@ def command(
     files: tuple[str, ...],
     changed: str | None,
     proof: bool,
+    wiring: bool,
     patience: float,
     executed: Path | None,
     tests_first: bool,
@@ -97,7 +104,8 @@ def command(
         if not files:
             Console().print(f"no file that is mutated differs from {changed}", markup=False)
             return
-    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof), number, of)
+    slips: Slips = "of wiring" if wiring else "of one token"
+    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof, slips), number, of)
     out.mkdir(parents=True, exist_ok=True)
     lines = [line for line in read_judged(out / LINES) if not is_stale(PACKAGES_ROOT, line)]
     known = {key_of(line) for line in lines if is_settled(line, patience)}

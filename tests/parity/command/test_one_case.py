@@ -129,3 +129,18 @@ def test_an_array_of_another_length_and_a_name_that_is_none_are_refused() -> Non
     ):
         with refuses():
             _fields("--state", given, form)
+
+
+def test_what_cannot_be_compared_hides_no_difference() -> None:
+    """A part of the observation that one side alone has is no difference, and comes last."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others = one.step(action)
+        if one.count == 4:
+            one.levels[1] += 1
+        return {**obs, "more": np.float64(1)}, *others
+
+    for count, wrong in ((3, True), (5, False)):
+        lines, found = show_case(tiny.pair(tiny.side(step)), {**STATE, "count": count}, 1)
+        assert found is wrong
+        assert lines[-1].split(":")[0].split() == ["obs.more", "not", "compared"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from parity.learner.cases import KL_ENDS_ALL
 from parity.learner.reference import ROUNDING, _Watch
@@ -115,3 +116,11 @@ def test_a_minibatch_of_fewer_is_partial_and_the_nearest_decision_of_all_counts(
     watch._numbers = deque([0])
     watch._look(np.zeros(1), np.zeros(1))
     assert watch.run.margin == 0.5 * NEAR / ROUNDING
+
+
+def test_the_nearest_of_all_layers_inputs_counts() -> None:
+    watch: Any = object.__new__(_Watch)
+    watch.run = SimpleNamespace(margin=inf)
+    for sizes, nearest in (((1.0, 3.0), 0.5), ((1.0, 7.0), 0.25), ((4.0, 2.0, 3.0), 0.25)):
+        watch._note_corner(torch.tensor(sizes))
+        assert watch.run.margin == pytest.approx(nearest / ROUNDING)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -306,7 +307,8 @@ def test_the_curve_counts_every_raw_reward_once() -> None:
 
 
 def test_the_baselines_lie_between_nothing_and_the_market() -> None:
-    found = baseline_policies.measure_baselines(TINY)
+    with jax.debug_key_reuse(True):  # what is chosen depends on no restart
+        found = baseline_policies.measure_baselines(TINY)
     assert found["good"] > 1.0 > found["random"]
     assert found["spread"] == found["good"] - found["random"]
     assert found["margin"] == pytest.approx(0.05 * found["spread"])

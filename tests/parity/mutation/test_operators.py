@@ -104,7 +104,7 @@ def step(state, params, action):
 
 
 def test_further_operators_are_the_slips_of_a_rewrite() -> None:
-    found = {(one.operator, one.old, one.new) for one in changes_of("f.py", STEP, further=True)}
+    found = {(one.operator, one.old, one.new) for one in changes_of("f.py", STEP, "of a rewrite")}
     made = "State(place=state.place + speed, speed=speed)"
     assert found >= {
         ("constant by a millionth", "0.5", "(0.5000005)"),
@@ -140,7 +140,7 @@ def all_of(source: str) -> list[tuple[str, str, str]]:
 
 def further_of(source: str) -> list[tuple[str, str, str]]:
     """Return the changes of a source that the further operators alone make, in order."""
-    every = changes_of("f.py", source.encode(), True)
+    every = changes_of("f.py", source.encode(), "of a rewrite")
     plain = {(one.start, one.end, one.new) for one in changes_of("f.py", source.encode())}
     left = [one for one in every if (one.start, one.end, one.new) not in plain]
     return [(one.operator, one.old, one.new) for one in left]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 from foundation.errors import InputError
+from parity.harness.sides.mutable import MutableSide
 from parity.mutation.recorder import (
     CHANGED,
     FLIPPED,
@@ -22,6 +24,7 @@ from parity.mutation.recorder import (
     apart,
 )
 from tests.parity.harness.sides import tiny
+from tests.parity.mutation.small_pair import pair
 
 STATE = {
     "levels": np.array([[1e9, 1.5], [2e9, 2.5], [3e9, 8.0]]),
@@ -256,3 +259,53 @@ def test_whoever_else_watches_goes_on_afterwards() -> None:
         assert sys.getprofile() is other
     finally:
         sys.setprofile(before)
+
+
+THREE = np.arange(3)
+TOTALS = {"total": np.array([1, 2, 3]), "charge": np.array([0.1, 0.3, 0.7])}
+TAKEN = {"action": np.array([0, 1, 2])}
+
+
+def in_double(by: float, *more: Any, **options: Any) -> Recorder:
+    """Record a reset and a step in double precision, of a port whose rewards are off by a share."""
+
+    def step(one: Any, action: int) -> Any:
+        obs, reward, *ended = one.step(action)
+        return obs, reward * (1 + by), *ended
+
+    assert isinstance(pair.port, MutableSide)
+    port = replace(pair.port, step_one=step)
+    recorder = Recorder()
+    recorder.attach(port)
+    port.reset(THREE, *more, **options)
+    port.transition(TOTALS, TAKEN, THREE, *more, **options)
+    return recorder
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "precision"),
+    [
+        ((), {}, "native"),
+        ((True,), {}, "double"),
+        ((False,), {}, "native"),
+        ((), {"double": True}, "double"),
+        ((True, lambda row: nullcontext()), {}, "double"),
+        ((False, lambda row: nullcontext()), {}, "native"),
+        ((True,), {"watch": lambda row: nullcontext()}, "double"),
+    ],
+)
+def test_a_call_is_noted_with_its_precision(more: Any, options: Any, precision: str) -> None:
+    names = list(in_double(0.0, *more, **options).arrays)
+    assert {" ".join(name.split()[:3]) for name in names} == {
+        f"1 {precision} reset",
+        f"2 {precision} transition",
+    }
+    assert f"2 {precision} transition reward" in names
+
+
+def test_what_differs_in_double_precision_is_no_rounding_whoever_watches() -> None:
+    watched = True, lambda row: nullcontext()
+    assert apart(in_double(0.0, *watched).arrays, in_double(0.0, *watched).arrays) == (NOTHING, "")
+    where = "double transition reward"
+    assert apart(in_double(0.0, *watched).arrays, in_double(1e-7, *watched).arrays) == (CHANGED, where)
+    assert apart(in_double(0.0, *watched).arrays, in_double(2e-16, *watched).arrays) == (ROUNDING, "")

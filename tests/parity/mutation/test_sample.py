@@ -41,7 +41,7 @@ def test_a_sample_is_of_its_seed_and_each_files_order_is_its_own() -> None:
     orders = [[(c.start, c.new) for c in found if c.file == name] for name in twins]
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
-    further = draw(SOURCES, 10_000, 0, True)
+    further = draw(SOURCES, 10_000, 0, "of a rewrite")
     assert {one.operator for one in further} - {one.operator for one in draw(SOURCES, 10_000, 0)}
 
 

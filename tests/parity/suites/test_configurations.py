@@ -67,6 +67,9 @@ def test_kinds_say_what_the_values_are() -> None:
 def test_two_seeds_differ_and_one_is_itself() -> None:
     one, other = draw_configurations(0), draw_configurations(1)
     assert [drawn.config for drawn in one] != [drawn.config for drawn in other]
+    of_no_bars = ("window_size", "warmup_bars", "session", "hold_penalty", "commission_cents")
+    values = [[[each.value(name) for name in of_no_bars] for each in drawn] for drawn in (one, other)]
+    assert values[0] != values[1]
     draw_configurations.cache_clear()
     assert [drawn.config for drawn in draw_configurations(0)] == [drawn.config for drawn in one]
 

@@ -53,8 +53,12 @@ def newest_first(x: F64, length: int) -> F64:
 
 
 def test_both_sides_agree_to_the_last_bit(world: World) -> None:
+    columns = ("high", "low", "close_ticks", "stop_ticks", "target_ticks", "trail_ticks", "minute")
+    named = {*columns, "atr_ticks", "can start"}
+    named |= {f"feature {name}{more}" for name in FEATURES for more in ("", " in float64")}
     for bars in (world, processed(world)):
         result = check(bars)
+        assert set(result.fields) == named
         assert result.first is None
         assert not result.error
         for name, stats in result.fields.items():

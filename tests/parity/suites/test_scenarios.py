@@ -20,7 +20,7 @@ from parity.engine.generate import seeded_cases
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World, trading_pair
 from parity.suites import scenarios
-from parity.suites.configurations import COUNT
+from parity.suites.configurations import COUNT, draw_configurations
 from parity.suites.scenarios import (
     MARKETS,
     ODD,
@@ -126,6 +126,7 @@ def test_what_each_scenario_compares_and_how_much(asked: Request, made: list[Sce
         assert much == COMPARED[one.name][2:], one.name
     assert [one.name for one in drawn] == [f"configuration {n + 1}" for n in range(COUNT)]
     assert {(len(one.worlds), one.episodes, one.cases) for one in drawn} == {(1, 4, 112)}
+    assert [one.config for one in drawn] == [one.config for one in draw_configurations(asked.seed)]
     assert sum(len(one.worlds) for one in made) == count_worlds_of(asked)
     names = [world.name for one in made for world in one.worlds]
     assert len(set(names)) == len(names)

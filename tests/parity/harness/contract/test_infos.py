@@ -109,6 +109,12 @@ def test_one_number_of_one_case_of_any_set_of_cases_is_told_otherwise(part: int)
         assert held.double is not None
         held.double.port.told["turns"] = held.double.port.told["turns"] + 1
     assert "turns differs in 960 of 960 cases" in _values(judge, evidence).text
+    for other in range(3):  # told in every step of one set of cases alone
+        for arm in (evidence[other].native, evidence[other].double):
+            assert arm is not None
+            if other != part:
+                del arm.reference.told["turns"]
+    assert "turns differs in 320 of 320 cases" in _values(judge, evidence).text
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def constants(which: str) -> list[Change]:
     lines = text.splitlines()
     return [
         change
-        for change in changes_of(which, text.encode(), further=True)
+        for change in changes_of(which, text.encode(), slips="of a rewrite")
         if change.operator == "constant by a millionth"
         and not any(first <= change.line <= (last or first) for first, last in spans)
         and lines[change.line - 1].strip().partition(":")[0] not in IDLE

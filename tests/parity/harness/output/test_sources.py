@@ -91,3 +91,16 @@ def test_only_a_file_of_python_is_a_source() -> None:
     assert Path(core.__file__).is_file()
     for name in ("sys", core.__name__, "click.no_such", "no_such_package_of_ours.part", "", "."):
         assert source_of(name) is None
+
+
+def test_packages_that_no_import_names_are_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs them before the module within them."""
+    folder = tmp_path / "unnamed_pair" / "deep"
+    folder.mkdir(parents=True)
+    for path in (folder.parent / "__init__.py", folder / "__init__.py", folder / "main.py"):
+        path.write_text("", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    files, _ = sources(["unnamed_pair.deep.main"])
+    assert set(files) == {"unnamed_pair", "unnamed_pair.deep", "unnamed_pair.deep.main"}

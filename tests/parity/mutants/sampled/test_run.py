@@ -57,6 +57,16 @@ def test_what_proves_can_be_mutated_instead() -> None:
         draw_changes(PACKAGES_ROOT, 3, 0, [GAE], proof=True)
 
 
+def test_slips_of_wiring_can_be_drawn_instead() -> None:
+    plain, wiring = (
+        draw_changes(PACKAGES_ROOT, 40, 1, [GAE], slips=slips)
+        for slips in ("of one token", "of wiring")
+    )
+    assert {"arithmetic", "constant"} <= {change.operator for change in plain}
+    assert {"another variable", "arguments swapped"} <= {change.operator for change in wiring}
+    assert not {change.operator for change in plain} & {change.operator for change in wiring}
+
+
 @pytest.mark.costly
 def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
     drawn = draw_changes(PACKAGES_ROOT, 30, 1, FEW)
