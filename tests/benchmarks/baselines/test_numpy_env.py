@@ -120,6 +120,21 @@ def test_a_planted_fault_is_seen() -> None:
     assert not all(result.passed for result in results)
 
 
+def test_a_trade_that_gains_nothing_is_lost() -> None:
+    """Section 6, step 7: of a tick more, of what the commission costs exactly, and of a tick less."""
+    config = EnvConfig.phase1()
+    market = prepare(stress_bars("ES", seed=3), config)
+    envs = NumpyEnvs(market, config, 3, seed=1)
+    envs.reset()
+    envs._commission, envs._tick = 625, 1250
+    envs.state["position"][:], envs.state["entry_price"][:] = [1, -1, 1], [100, 100, 100]
+    pnl = envs._close(np.arange(3), np.array([102, 99, 100]))
+    assert pnl.tolist() == [1250, 0, -1250]
+    assert envs.state["winning_trades"].tolist() == [1, 0, 0]
+    assert envs.state["losing_trades"].tolist() == [0, 1, 1]
+    assert envs.state["total_pnl"].tolist() == [1250, 0, -1250]
+
+
 def test_episodes_begin_anew_by_themselves() -> None:
     config = EnvConfig.phase1(max_episode_bars=30)
     market = prepare(stress_bars("ES", seed=3), config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from benchmarks.harness.reports import (
 )
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, TrainingRow
 from benchmarks.harness.statistics import Samples
-from benchmarks.report.compare import change_of, compare, interval_of, section_scatter
+from benchmarks.report.compare import Change, change_of, compare, interval_of, section_scatter
 from benchmarks.report.sections import Measured
 from rltrader.bench import bench
 from tests.sentences import refuses
@@ -231,6 +232,22 @@ def test_the_machine_s_own_change_is_measured_and_nobody_s_regression() -> None:
     worse = compare(both(10.0, 8.0), both(5.0, 3.0))
     assert worse.changes[-1].verdict == "slower"
     assert worse.regressed
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bad"),
+    [("slower", True), ("worse", True)]
+    + [(one, False) for one in ("faster", "better", "same", "unclear")],
+)
+def test_what_is_slower_and_what_takes_more_is_a_regression(verdict: Any, bad: bool) -> None:
+    same = Change("a", 1.0, 1.0, 1.0, 1.0, 1.0, "same")
+    for machine in (False, True):
+        changes = [same, dataclasses.replace(same, name="b", verdict=verdict, machine=machine), same]
+        made = dataclasses.replace(
+            compare(_report({"a": [1.0, 1.0]}), _report({"a": [1.0, 1.0]})), changes=changes
+        )
+        assert made.regressed == (bad and not machine)
+        assert made.to_dict()["regressed"] == made.regressed
 
 
 def test_what_differs_of_machine_and_software_is_all_named() -> None:
