@@ -124,6 +124,7 @@ def compared(folder: Path, stated: Stated) -> tuple[list[str], dict[str, int]]:
     return [one.stage for one in board.comparisons if not one.passed], counts
 
 
+@pytest.mark.costly
 def test_golden_values_agree_and_are_counted(tmp_path: Path) -> None:
     stated = json.loads(text())
     differing, counts = compared(tmp_path, stated)

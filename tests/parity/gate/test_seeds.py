@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import stats
 
 from foundation.errors import InputError
 from foundation.json_reading import read_json
+from foundation.loaded_code import loaded_digests
 from parity.engine.compare import Comparison
 from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report, versions
 from parity.engine.verify import CheckResult
@@ -75,10 +77,18 @@ def test_a_line_says_what_failed_and_how_near_a_limit_was() -> None:
     assert (line["verdict"], line["failed"]) == (DIFFERENT, ["data, ES synthetic"])
 
 
+DIGESTS = cache(loaded_digests)
+"""Computed once, which takes seconds."""
 OTHERS: dict[str, Any] = {"episodes": 5, "cases": 201, "days": 3, "symbols": ("RTY",)}
 OTHERS |= {"configurations": True, "learner": True, "seed": 1, "workers": 1}
 
 
+@pytest.fixture
+def digested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeds, "loaded_digests", DIGESTS)
+
+
+@pytest.mark.usefixtures("digested_once")
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_line_is_of_how_much_a_run_compares_and_of_no_seed(name: str) -> None:
     one = seeds._asked(SMALL)

@@ -327,6 +327,7 @@ def test_each_line_and_the_report_say_what_was_judged_and_how(
     assert sum(counts) == 5
 
 
+@pytest.mark.costly
 def test_mutants_that_took_too_long_are_judged_again_with_more_patience(
     tmp_path: Path, told: list[Change], monkeypatch: pytest.MonkeyPatch
 ) -> None:

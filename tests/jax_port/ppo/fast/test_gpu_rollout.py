@@ -25,6 +25,7 @@ from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     "config", [EnvConfig.phase1(), EnvConfig.phase2(window_size=7)], ids=["1", "2"]
 )

@@ -189,6 +189,7 @@ def here(
     importlib.invalidate_caches()
 
 
+@pytest.mark.costly
 def test_a_pair_of_the_current_folder_is_found_there_and_nowhere_else(
     here: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

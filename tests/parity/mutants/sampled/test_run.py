@@ -198,6 +198,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads((tmp_path / SUMMARY).read_text())["all"]["score"] == 1.0
 
 
+@pytest.mark.costly
 def test_a_score_is_of_the_sample_that_is_asked_for_and_of_files_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +263,7 @@ def test_a_checkout_that_a_test_wrote_to_judges_nothing_more(tmp_path: Path) -> 
         run.require_unchanged(tmp_path, before)
 
 
+@pytest.mark.costly
 def test_what_took_too_long_is_judged_again_with_more_patience(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
