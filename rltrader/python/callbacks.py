@@ -7,7 +7,7 @@ as if it had come to its end. Nothing of it is traced.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,8 @@ class EvaluateEvery:
         bars: to judge on, which training must not hold: dates that it has seen are refused, of each
             call of ``learn()`` that it is given to.
         steps: between two judgements; the next call of the program at or after them is judged.
-        best: file to write the best policy to, as ``MaskablePPO.save`` does; none by default.
+        best: file to write the best policy to, as ``MaskablePPO.save`` does, with how many it was
+            chosen from, which an evaluation asks; none by default.
         patience: judgements without a new best after which the training ends; no end by default.
         objective: "pnl", mean dollars of an episode, or "sharpe", of a day.
 
@@ -116,6 +117,7 @@ class EvaluateEvery:
         self._best, self._objective = None if best is None else Path(best), objective
         self._validation: Validation | None = None
         self._made_for: tuple[EnvConfig, Any] | None = None
+        self._kept: Any = None
         self.scores: list[tuple[int, Score]] = []
 
     @property
@@ -134,8 +136,10 @@ class EvaluateEvery:
         validation = self._judged_on(now.policy)
         self.scores.append((now.steps, validation.score(now.policy)))
         since_best = len(self.scores) - 1 - self._best_at()
-        if since_best == 0 and self._best is not None:
-            save_policy(self._best, now.policy)
+        if self._best is not None:
+            self._kept = now.policy if since_best == 0 else self._kept
+            # Written at every judgement, since one that is no better counts among those tried too.
+            save_policy(self._best, _chosen_from(self._kept, len(self.scores)))
         return self._patience is not None and since_best >= self._patience
 
     def _best_at(self) -> int:
@@ -161,3 +165,10 @@ class EvaluateEvery:
             self._validation = Validation(market, config, None, None)
             self._made_for = made_for
         return self._validation
+
+
+def _chosen_from(policy: Policy, judged: int) -> Policy:
+    """Return a policy that says it is the best of so many, beside the agents it was trained with."""
+    from jax_port.runs.policies import AGENTS
+
+    return replace(policy, about={**policy.about, AGENTS: judged * policy.about.get(AGENTS, 1)})

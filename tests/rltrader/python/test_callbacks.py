@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from jax_port.data.data_loader import prepare
 from jax_port.evaluation.validation import Score
 from jax_port.ppo import policy as policy_files
 from jax_port.runs.run import Moment
@@ -15,6 +17,7 @@ from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery
 from rltrader.python.callbacks import Call, together
+from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 
 BARS = synthetic_bars("ES", days=2, seed=0)
@@ -86,6 +89,9 @@ def test_the_best_is_kept_over_several_trainings(
 ) -> None:
     """Steps begin anew in the second, so that its second judgement has the first best's steps."""
     made, kept = iter([1.0, 3.0, 0.5, 2.0]), []
+    market = prepare(BARS, EnvConfig.phase1())
+    policies = [make_policy(market, EnvConfig.phase1(), seed=seed) for seed in range(4)]
+    policies[1] = replace(policies[1], about={"agents": 3, "made": "x"})
 
     class Judged:
         def score(self, _: Any) -> Score:
@@ -94,10 +100,11 @@ def test_the_best_is_kept_over_several_trainings(
     callback = EvaluateEvery(BARS, 100, best=tmp_path / "best")
     monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
     monkeypatch.setattr(policy_files, "save_policy", lambda _, policy: kept.append(policy))
-    for updates, name in [(1, "1.0"), (2, "3.0"), (1, "0.5"), (2, "2.0")]:
-        moment = Moment(updates, [], lambda: [name])  # type: ignore[list-item]  # noqa: B023
-        callback(Call(moment, 100, 1_000))
-    assert kept == ["1.0", "3.0"]
+    for updates, policy in zip((1, 2, 1, 2), policies, strict=True):
+        callback(Call(Moment(updates, [], lambda: [policy]), 100, 1_000))  # noqa: B023
+    assert [id(one.params) for one in kept] == [id(policies[which].params) for which in (0, 1, 1, 1)]
+    assert [one.about["agents"] for one in kept] == [1, 6, 9, 12]  # of so many it is the best
+    assert kept[3].about == {"agents": 12, "made": "x"}
     assert callback.best_steps == 200
 
 
