@@ -216,11 +216,10 @@ def compare(
         counted &= valid.reshape(valid.shape + (1,) * (reference.ndim - valid.ndim))
     differs = ~tolerance.agree(reference, port) & counted
     result = Comparison(tolerance.describe(), int(counted.sum()), int(differs.sum()))
-    a, b = reference[counted], port[counted]
-    if not a.size or a.dtype == bool:
+    if not result.compared or reference.dtype == bool:
         return differs, result
-    other = ~_equal(a, b)  # most numbers are equal, and no distance apart
-    equal, a, b = int(a.size - other.sum()), a[other], b[other]
+    other = counted & ~_equal(reference, port)  # most numbers are equal, and no distance apart
+    a, b = reference[other], port[other]
     apart = distance(a, b)
     result.max_abs = float(np.max(apart[np.isfinite(apart)], initial=0.0))
     if tolerance.exact:
@@ -229,7 +228,7 @@ def compare(
     ulps = np.where(undefined | (apart <= tolerance.absolute), 0, ulp_distance(a, b))
     result.max_ulps = int(ulps.max(initial=0))
     bucket = np.bincount(np.searchsorted(ULP_BUCKETS, ulps), minlength=len(ULP_BUCKETS) + 1)
-    bucket[0] += equal
+    bucket[0] += result.compared - a.size
     result.ulp_histogram = bucket.tolist()
     return differs, result
 

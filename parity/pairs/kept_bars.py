@@ -31,7 +31,7 @@ class KeptBars(TradingEnvPhase1):
     def _bar(self) -> Any:
         if (row := self.rows.get(self.step_idx)) is None:
             read: Any = super()._bar()
-            row = self.rows[self.step_idx] = {name: read[name] for name in read.index}
+            row = self.rows[self.step_idx] = dict(zip(read.index, read.to_numpy(), strict=True))
         return row
 
     def _window(self) -> NDArray[np.float32]:
