@@ -36,8 +36,8 @@ OUT = Path("reports/gate_seeds")
 LINES, NUMBERS = "seeds.jsonl", "seeds.json"
 LINE = Artifact("line of a count of the gate's false alarms", "remove the file to begin anew")
 
-Progress = Callable[[str, int], None]
-"""(what was done last, seeds judged)."""
+Progress = Callable[[str, int, int], None]
+"""(what was done last, seeds judged, in all), those of earlier calls too."""
 
 
 def judge_seeds(
@@ -64,7 +64,7 @@ def judge_seeds(
 
     def told(line: Line, done: int, of: int) -> None:
         if progress is not None:
-            progress(f"seed {line['seed']}: {line['verdict']}", done)
+            progress(f"seed {line['seed']}: {line['verdict']}", done, of)
 
     with TemporaryDirectory() as compiled:
 
@@ -139,7 +139,7 @@ def main(seed: int, runs: int, workers: int, out: Path) -> None:
             Request(workers=workers),
             range(seed, seed + runs),
             out,
-            lambda last, count: bar.update(task, completed=count, last=last),
+            lambda last, done, of: bar.update(task, completed=done, total=of, last=last),
         )
     for line in result["alarms"]:
         what = "; ".join([*line["failed"][:3], *line["missing"][:3]])

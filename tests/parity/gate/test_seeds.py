@@ -38,11 +38,11 @@ def test_every_seed_is_a_line_and_a_count_goes_on(
         return [trading.Part("worlds", "symbols", 0, 1)]  # so little shows few branches
 
     monkeypatch.setattr(trading, "parts_of", one)
-    told: list[tuple[str, int]] = []
-    judge_seeds(SMALL, range(5, 6), tmp_path, lambda last, count: told.append((last, count)))
+    told: list[tuple[Any, ...]] = []
+    judge_seeds(SMALL, range(5, 6), tmp_path, lambda *last: told.append(last))
     kept = (tmp_path / LINES).read_text()
-    result = judge_seeds(SMALL, range(5, 7), tmp_path, lambda last, count: told.append((last, count)))
-    assert told == [(f"seed 5: {UNSEEN}", 1), (f"seed 6: {UNSEEN}", 2)]
+    result = judge_seeds(SMALL, range(5, 7), tmp_path, lambda *last: told.append(last))
+    assert told == [(f"seed 5: {UNSEEN}", 1, 1), (f"seed 6: {UNSEEN}", 2, 2)]
     assert (tmp_path / LINES).read_text().startswith(kept)
     assert [line["seed"] for line in result["alarms"]] == [5, 6]
     assert [line["failed"] for line in result["alarms"]] == [[], []]
@@ -163,14 +163,14 @@ def test_all_seeds_are_summed_and_every_kind_of_alarm_is_one(
     """The first and the last of them too; what a run of some of them left is gone on with."""
     few = seen(5, missing=("a trade", "a floor"))
     gate = _Gate(monkeypatch, of_5=few, of_8=seen(8, failed=("ES", "NQ")))
-    out, told = tmp_path / "new" / "folder", list[tuple[str, int]]()
+    out, told = tmp_path / "new" / "folder", list[tuple[Any, ...]]()
     asked = replace(SMALL, seed=99, symbols=("ES", "NQ"))
     first = judge_seeds(asked, range(5, 7), out)
     assert (first["runs"], len(first["alarms"]), first["closest"]) == (2, 1, pytest.approx(0.06))
-    result = judge_seeds(asked, range(5, 9), out, lambda last, count: told.append((last, count)))
+    result = judge_seeds(asked, range(5, 9), out, lambda *last: told.append(last))
     assert gate.asked == [replace(asked, seed=seed) for seed in (5, 6, 7, 8)]
     assert len(gate.folders) == 2  # what one run compiled, another need not
-    assert told == [(f"seed 7: {SAME}", 3), (f"seed 8: {DIFFERENT}", 4)]
+    assert told == [(f"seed 7: {SAME}", 3, 4), (f"seed 8: {DIFFERENT}", 4, 4)]
     again = "rltrader parity run --episodes 4 --cases 200 --days 2 --symbols ES,NQ --seed"
     run = result["alarms"][0]["run"]
     lines = [
