@@ -19,7 +19,7 @@ from torch import nn
 
 from legacy_torch import train as trainer
 from legacy_torch.env_phase1 import TradingEnvPhase1
-from legacy_torch.evaluate import evaluate, first_of_each_day, load_run
+from legacy_torch.evaluate import EPISODE_COLUMNS, Verdicts, evaluate, first_of_each_day, load_run
 from legacy_torch.train import TrainConfig, TrainingProgress, train
 from markets import EnvConfig
 from tests.sentences import check_process, refuses
@@ -193,6 +193,10 @@ def test_no_trade_has_no_win_rate(run_folder, bars):
     with np.errstate(all="raise"):
         result = evaluate(model, bars, closed, normalizer, starts=[])
     assert np.isnan(result.win_rate)
+    assert result.total_pnl == 0.0
+    assert result.episodes.columns.tolist() == list(EPISODE_COLUMNS)
+    assert Verdicts(result, result).differing.tolist() == []
+    assert Verdicts(result, result).difference == 0.0
 
 
 def test_the_same_seed_trains_the_same_weights(bars, tmp_path):
