@@ -245,6 +245,7 @@ def test_costs_of_other_contracts(scenario, symbol, contracts, price, entry, sto
     tick = env.tick_size
     assert env.entry_price == round(entry / tick) * tick  # on the grid, to the last bit
     assert env.sl_price == round(stop / tick) * tick
+    assert env.tp_price == (round(entry / tick) + 36) * tick
     assert (env.balance, info["equity"]) == (balance, equity)
 
 
@@ -252,6 +253,13 @@ def test_a_stop_on_the_dime_grid_is_touched_to_the_tick(scenario):
     # 1999.0 is 19990 x 0.1, which is not what 2000.2 - 1.2 gives in floating point
     for low, code in ((1999.0, 1), (1999.1, 0)):
         env = scenario([(2000.4, low, 2000.0)], symbol="RTY", price=2000.0)
+        assert _run(env, BUY, HOLD)[3]["exit_code"] == code
+
+
+def test_a_target_on_the_dime_grid_is_reached_to_the_tick(scenario):
+    # 2003.8 is 20038 x 0.1, which is not what 2000.2 + 3.6 gives in floating point
+    for high, code in ((2003.8, 2), (2003.7, 0)):
+        env = scenario([(high, 1999.6, 2000.0)], symbol="RTY", price=2000.0)
         assert _run(env, BUY, HOLD)[3]["exit_code"] == code
 
 
