@@ -168,7 +168,8 @@ def test_phase_2_is_its_own_functions(world: MakeWorld) -> None:
         assert bool(trading.state_space(params).contains(state))
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("number", [2, 1])
 def test_parameters_that_are_given_go_before_the_environments_own(
     world: MakeWorld, number: int
 ) -> None:

@@ -48,7 +48,8 @@ def test_a_configuration_and_its_parameters_are_of_one_phase(
         assert small_market("ES", phase=number).obs_size == 220 + phase.position_features
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("number", [2, 1])
 def test_a_batch_is_of_the_phase_of_its_parameters(world: Callable[..., Any], number: int) -> None:
     """And its members are those of one environment, with each its own start where it begins anew."""
     w, phase, count, key = world([4000, 4020], phase=number), PHASES[number], 12, jax.random.key(4)
