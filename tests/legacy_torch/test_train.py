@@ -169,10 +169,28 @@ def test_the_bar_ends_where_the_training_does(bars, tmp_path, monkeypatch):
     small = replace(small, gamma=0.875)
     folder = train(bars, CONFIG, small, tmp_path / "run", progress=False)
     assert ends == [json.loads((folder / "run.json").read_text())["timesteps"]] == [96]
+    run = json.loads((folder / "run.json").read_text())
+    assert run["data"] == {
+        "source": "random walk",
+        "sha256": bars.digest,
+        "bars": 900,
+        "contract": asdict(bars.contract),
+    }
+    assert (run["env_config"], run["train_config"]) == (CONFIG.to_dict(), asdict(small))
+    assert (run["seed"], run["interrupted"]) == (7, False)
+    assert 0 < run["steps_per_second"] == pytest.approx(96 / run["seconds"], rel=0.02)
     model, normalizer, _ = load_run(folder, bars)
+    assert (model.num_timesteps, model.seed) == (96, 7)
     assert (model.gamma, normalizer.gamma) == (0.875, 0.875)
     assert (normalizer.training, normalizer.norm_reward) == (False, False)
-    assert replace(small, total_timesteps=48).whole_timesteps == 48
+    # Another training takes the place of this one, all three files.
+    again = replace(small, total_timesteps=48, seed=8)
+    assert train(bars, CONFIG, again, folder, progress=False) == folder
+    assert json.loads((folder / "run.json").read_text())["seed"] == 8
+    newer, normalizer, _ = load_run(folder, bars)
+    assert (newer.num_timesteps, newer.seed) == (48, 8)
+    assert normalizer.obs_rms.count == pytest.approx(49, abs=1e-3)  # SB3 begins at 1e-4
+    assert again.whole_timesteps == 48
     assert replace(small, n_envs=3).whole_timesteps == 144
 
 
