@@ -183,7 +183,9 @@ def test_parameters_that_are_given_go_before_the_environments_own(
     assert trading.observation_space().shape == (2 * 11 + 5 + flags,)
     for params, rows in ((other, 50), (None, 40)):
         with jax.numpy_dtype_promotion("standard"):
-            assert float(trading.state_space(params).spaces["step_idx"].high) == rows - 1
+            bars = trading.state_space(params).spaces["step_idx"]
+            assert isinstance(bars, gymnax.environments.spaces.Box)
+            assert float(bars.high) == rows - 1
     obs, state = trading.reset(key, other)
     inner_obs, inner = trading.reset_env(key, other)
     assert obs.shape == inner_obs.shape == (size,)

@@ -110,8 +110,8 @@ def test_a_trade_leaves_in_the_second_of_its_exit(
     fill: int,
     high: int,
 ) -> None:
-    config = {"trailing_drawdown_dollars": drawdown, "stop": stop, "target": target}
-    for after, outcome in _lived(world, phase, seconds, **config):
+    config = {"trailing_drawdown_dollars": drawdown}
+    for after, outcome in _lived(world, phase, seconds, stop, target, **config):
         pnl = (fill - 4001) * 1250 - 500
         assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
         assert (int(after.position), int(after.balance)) == (0, 4_999_750 + pnl + 250)
