@@ -46,6 +46,12 @@ def test_a_number_that_one_of_both_does_not_have_is_named() -> None:
             require_same_contract(about(trained), ES)
 
 
+def test_all_numbers_that_differ_are_named() -> None:
+    other = replace(ES, tick_size=0.5, tick_value_cents=625, commission_cents=1, full_size="MES")
+    with refuses():
+        require_same_contract(about(describe_contract(ES)), other)
+
+
 def test_another_contract_and_a_policy_that_does_not_say_pass() -> None:
     require_same_contract(about(describe_contract(ES)), MES)
     require_same_contract({}, ES)
