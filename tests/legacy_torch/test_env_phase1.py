@@ -99,6 +99,13 @@ def test_a_start_that_is_none_is_refused(env, index):
         env.reset(options={"start_index": index})
 
 
+def test_options_may_be_given_again(env):
+    options = {"start_index": 130}
+    for _ in range(2):
+        env.reset(options=options)
+        assert (env.episode_start, options) == (130, {"start_index": 130})
+
+
 def test_an_unknown_option_is_refused(env):
     with refuses():
         env.reset(options={"start": 120})

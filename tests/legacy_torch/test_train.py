@@ -157,18 +157,21 @@ def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder
 
 def test_the_bar_ends_where_the_training_does(bars, tmp_path, monkeypatch):
     """At whole rollouts of all environments, of which a training makes no part."""
-    ends = []
+    ends, bars_shown = [], []
 
     class Seen(TrainingProgress):
         def __init__(self, total, show, stop):
             super().__init__(total, show, stop)
             ends.append(total)
+            bars_shown.append(self.bar)
 
     monkeypatch.setattr(trainer, "TrainingProgress", Seen)
     small = replace(SMALL, n_envs=1, n_steps=48, batch_size=48, n_epochs=1, total_timesteps=49)
     small = replace(small, gamma=0.875)
     folder = train(bars, CONFIG, small, tmp_path / "run", progress=False)
     assert ends == [json.loads((folder / "run.json").read_text())["timesteps"]] == [96]
+    ((task,),) = (shown.tasks for shown in bars_shown)
+    assert (task.completed, task.total, bars_shown[0].disable) == (96, 96, True)
     run = json.loads((folder / "run.json").read_text())
     assert run["data"] == {
         "source": "random walk",

@@ -27,6 +27,7 @@ from jax_port.envs.state import (
     EnvState,
     Outcome,
 )
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -359,6 +360,15 @@ def test_every_market_ends_at_its_own_last_bar() -> None:
         [synthetic_bars(name, days=2, seed=1) for name in ("ES", "NQ", "YM")]
     )
     params = made.default_params
+    assert [one.contract.symbol for one in made.bars] == ["ES", "NQ", "YM"]
+    assert made.config == EnvConfig.phase1()
+    one = TradingPhase2.from_bars(made.bars[1])
+    assert (one.bars, one.config, one.default_params.phase) == (made.bars[1:2], EnvConfig.phase2(), 2)
+    assert one.default_params.market.tick_value.tolist() == [500]
+    short = EnvConfig.phase2(max_episode_bars=33)
+    two = TradingPhase2.from_bars(made.bars[:2], short)
+    assert (two.config, int(two.default_params.max_episode_bars)) == (short, 33)
+    assert two.default_params.market.num_markets == 2
     _, state = made.reset(jax.random.key(0), params)
     for market, last in enumerate(np.asarray(params.market.last_bar)):
         for step, ended in ((last - 1, False), (last, True)):
