@@ -68,6 +68,16 @@ class _Run(Struct):
     data: _Data | None = None
 
 
+EPISODE_COLUMNS = (
+    "start",
+    "start_time",
+    "steps",
+    "total_pnl",
+    "balance",
+    "reward",
+    "done_reason",
+)
+
 TRADE_COLUMNS = (
     "episode",
     "side",
@@ -139,7 +149,9 @@ def evaluate(
         trades += [{"episode": number, **trade} for trade in env.trade_history]
         equity.append(np.array(curve))
     return EvaluationResult(
-        pd.DataFrame(episodes), pd.DataFrame(trades, columns=list(TRADE_COLUMNS)), equity
+        pd.DataFrame(episodes, columns=list(EPISODE_COLUMNS)),
+        pd.DataFrame(trades, columns=list(TRADE_COLUMNS)),
+        equity,
     )
 
 

@@ -33,9 +33,8 @@ def transfer(source: MaskablePPO, target: MaskablePPO) -> None:
     old, new = source.policy.state_dict(), target.policy.state_dict()
     if old.keys() != new.keys():
         raise InputError("the two models have different layers; build both with the same net_arch")
-    for name, value in new.items():
-        value.copy_(_fitted(name, old[name], value))
-    target.policy.load_state_dict(new)
+    fitted = {name: _fitted(name, old[name], value) for name, value in new.items()}
+    target.policy.load_state_dict(fitted)  # all of them or none: each fits
 
 
 def transfer_statistics(source: VecNormalize, target: VecNormalize) -> None:

@@ -43,11 +43,11 @@ def require_same_contract(about: Mapping[str, Any], contract: Contract) -> None:
     """
     here = describe_contract(contract)
     for symbol, trained in trained_contracts(about):
-        if symbol != contract.symbol or trained == here:
+        differing = [name for name in here | trained if trained.get(name) != here.get(name)]
+        if symbol != contract.symbol or not differing:
             continue
-        differing = [name for name in here if trained.get(name) != here[name]]
         differences = ", ".join(
-            f"{name} {_shown(trained.get(name))} (here {_shown(here[name])})" for name in differing
+            f"{name} {_shown(trained.get(name))} (here {_shown(here.get(name))})" for name in differing
         )
         raise InputError(
             f"the policy was trained on {symbol} with {differences}; name the contracts file of its "

@@ -38,7 +38,7 @@ def check_action(action: jax.Array) -> None:
         AssertionError: naming what it is.
     """
     chex.assert_shape(action, (), custom_message="action, which must be one number an environment")
-    chex.assert_type(action, int)
+    chex.assert_type(action, int, custom_message="action, which must be a whole number")
 
 
 def check_params(params: EnvParams) -> None:
@@ -67,4 +67,4 @@ def check_params(params: EnvParams) -> None:
 
 def _check(name: str, value: jax.Array, shape: tuple[int, ...], dtype: object) -> None:
     chex.assert_shape(value, shape, custom_message=name)
-    chex.assert_type(value, dtype)
+    chex.assert_type(value, dtype, custom_message=name)

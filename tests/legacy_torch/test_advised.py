@@ -61,9 +61,10 @@ def test_the_prior_is_added_to_the_logits_and_seen_by_no_network() -> None:
     assert torch.allclose(found.logits, expected, atol=1e-5)
 
 
-def test_the_normaliser_leaves_the_prior_as_it_is(env: TradingEnvPhase2) -> None:
+@pytest.mark.parametrize("scale", [1, 1000])  # a weight may be 100: far beyond what is clipped
+def test_the_normaliser_leaves_the_prior_as_it_is(env: TradingEnvPhase2, scale: int) -> None:
     laid, use = drawn_advice(env.bars, "prior")
-    shift = prior(laid, use.settings)
+    shift = scale * prior(laid, use.settings)
     made = PriorNormalize(DummyVecEnv([lambda: PriorEnv(env, shift)]))
     obs = made.reset()
     seen = [(env.step_idx, obs[0, -3:])]

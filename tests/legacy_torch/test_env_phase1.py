@@ -83,16 +83,27 @@ def test_reset_draws_uniformly_from_its_own_generator(env):
     drawn = starts(1)
     assert drawn == starts(1)
     assert drawn != starts(2)
+    assert starts(0) == starts(0)  # a seed as any other, not none
+    generator = np.random.Generator(np.random.PCG64(0))
+    env.reset(seed=0)
+    assert env.episode_start == generator.choice(env.valid_starts)
     assert set(drawn) <= set(env.valid_starts.tolist())
     assert len(set(drawn)) > 150
     later = np.mean(np.array(drawn) >= 450)  # 60 of the 330 starts
     assert 0.1 < later < 0.27
 
 
-@pytest.mark.parametrize("index", [119, 390, 449, 510, -1, 10**6, 120.5, "x"])
+@pytest.mark.parametrize("index", [0, 119, 390, 449, 510, -1, 10**6, 120.5, "x"])
 def test_a_start_that_is_none_is_refused(env, index):
     with refuses():
         env.reset(options={"start_index": index})
+
+
+def test_options_may_be_given_again(env):
+    options = {"start_index": 130}
+    for _ in range(2):
+        env.reset(options=options)
+        assert (env.episode_start, options) == (130, {"start_index": 130})
 
 
 def test_an_unknown_option_is_refused(env):

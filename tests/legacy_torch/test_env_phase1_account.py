@@ -77,10 +77,11 @@ def test_the_floor_locks_and_a_winner_may_be_liquidated(scenario):
     assert reward == pytest.approx(0.70 - 10)
 
 
-def test_equality_is_no_breach(scenario):
-    env = scenario(trailing_drawdown_dollars=15.0)
+@pytest.mark.parametrize("balance", [50_000.0, 32_768.01])  # 32,768.01 - 15 is more, in floats
+def test_equality_is_no_breach(scenario, balance):
+    env = scenario(trailing_drawdown_dollars=15.0, initial_balance_dollars=balance)
     _, terminated, _, info = _run(env, BUY)
-    assert info["equity"] == env.trailing_dd_level == 49_985.0
+    assert info["equity"] == env.trailing_dd_level == round(balance - 15, 2)
     assert not terminated
     assert not info["violation"]
     assert env.position == 1

@@ -231,6 +231,7 @@ def test_an_entry(scenario, action, position, entry, stop, target):
     [
         ("YM", 1, 42000.0, 42002.0, 41990.0, 49_997.50, 49_987.50),  # 2 ticks of $5
         ("RTY", 1, 2000.0, 2000.2, 1999.0, 49_997.50, 49_987.50),
+        ("RTY", 1, 1998.8, 1999.0, 1997.8, 49_997.50, 49_987.50),  # both need snapping
         ("NQ", 3, 20000.0, 20000.25, 19997.25, 49_992.50, 49_977.50),  # 3 x $2.50; 3 ticks of $5
         ("MES", 1, 5000.0, 5000.25, 4997.25, 49_999.50, 49_998.25),
         ("MNQ", 7, 20000.0, 20000.25, 19997.25, 49_996.50, 49_993.00),
@@ -245,6 +246,7 @@ def test_costs_of_other_contracts(scenario, symbol, contracts, price, entry, sto
     tick = env.tick_size
     assert env.entry_price == round(entry / tick) * tick  # on the grid, to the last bit
     assert env.sl_price == round(stop / tick) * tick
+    assert env.tp_price == (round(entry / tick) + 36) * tick
     assert (env.balance, info["equity"]) == (balance, equity)
 
 
@@ -252,6 +254,13 @@ def test_a_stop_on_the_dime_grid_is_touched_to_the_tick(scenario):
     # 1999.0 is 19990 x 0.1, which is not what 2000.2 - 1.2 gives in floating point
     for low, code in ((1999.0, 1), (1999.1, 0)):
         env = scenario([(2000.4, low, 2000.0)], symbol="RTY", price=2000.0)
+        assert _run(env, BUY, HOLD)[3]["exit_code"] == code
+
+
+def test_a_target_on_the_dime_grid_is_reached_to_the_tick(scenario):
+    # 2003.8 is 20038 x 0.1, which is not what 2000.2 + 3.6 gives in floating point
+    for high, code in ((2003.8, 2), (2003.7, 0)):
+        env = scenario([(high, 1999.6, 2000.0)], symbol="RTY", price=2000.0)
         assert _run(env, BUY, HOLD)[3]["exit_code"] == code
 
 

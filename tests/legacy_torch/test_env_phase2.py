@@ -220,6 +220,22 @@ def test_a_trail_takes_the_distance_of_its_own_bar(phase2):
     assert env.sl_price == 4995.0  # 2.5 x 8 = 20 ticks below 5000
 
 
+@pytest.mark.parametrize(("entry", "side"), [(BUY, 1), (SELL, -1)])
+def test_stops_that_are_moved_stay_on_the_dime_grid_to_the_last_bit(phase2, entry, side):
+    # In ticks of 0.1, 20000 at first; of these sums floating point makes other numbers.
+    closes = [20000 + side * up for up in (10, 12, 13, 15, 17, 19)]
+    bars = [((close + 4) * 0.1, (close - 4) * 0.1, close * 0.1) for close in closes]
+    env = phase2(bars, symbol="RTY", price=2000.0)
+    _run(env, entry, BREAK_EVEN)
+    assert env.entry_price == (20000 + 2 * side) * 0.1
+    assert env.sl_price == (20000 + 3 * side) * 0.1
+    env.step(TRAIL_ON)
+    for close in closes[2:]:
+        distance = int(env.df["trail_ticks"].iloc[env.step_idx])
+        env.step(HOLD)
+        assert env.sl_price == (close - side * distance) * 0.1
+
+
 def test_an_exit_comes_before_the_trail(phase2):
     # A trail of this bar's close would lift the stop above the bar's low, but what counts is the stop
     # as it was: it is not touched, and the target is.
@@ -299,6 +315,12 @@ def test_a_bonus_for_a_winner_with_trailing_on(phase2, entry, stop, trailing, re
     env = phase2()
     _hold(env, entry_price=entry, sl_price=stop, trailing=trailing)
     assert _run(env, HOLD)[0] == pytest.approx(reward)
+
+
+def test_a_winner_of_less_than_a_commission_gets_the_bonus_too(phase2):
+    env = phase2(symbol="MES")
+    _hold(env, entry_price=4998.75, sl_price=4999.0, trailing=True)
+    assert _run(env, HOLD)[0] == pytest.approx(0.0025 + 0.5)  # a tick: $1.25 less $1.00
 
 
 def test_the_bonus_goes_to_whatever_exit_the_winner_took(phase2):

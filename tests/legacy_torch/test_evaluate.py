@@ -164,6 +164,33 @@ def test_what_is_told_of_episodes_is_what_the_environment_did(normalizer, determ
     assert found.trades.columns.tolist() == list(TRADE_COLUMNS)
 
 
+class Follows:
+    """Stands in for a model: an allowed action that the observation alone decides."""
+
+    def __init__(self):
+        self.sure = []
+
+    def predict(self, obs, action_masks, deterministic):
+        """Return the same allowed action for the same observation."""
+        self.sure.append(deterministic)
+        allowed = np.flatnonzero(action_masks)
+        return allowed[int(np.abs(obs).sum(dtype=np.float64)) % len(allowed)], None
+
+
+def test_both_verdicts_are_of_the_same_policy_starts_and_normaliser():
+    config, model = CONFIGS[2], Follows()
+    starts = make_environment(BARS, config).valid_starts[[90, 3]]
+    both = evaluate_both(model, BARS, SECONDS, config, Doubles(), starts)
+    assert set(model.sure) == {True}
+    for found, seconds in ((both.minute, None), (both.second, SECONDS)):
+        alone = evaluate(model, BARS, config, Doubles(), starts, seconds=seconds)
+        assert found.episodes["start"].tolist() == starts.tolist()
+        pd.testing.assert_frame_equal(found.episodes, alone.episodes)
+        pd.testing.assert_frame_equal(found.trades, alone.trades)
+        assert [one.tolist() for one in found.equity] == [one.tolist() for one in alone.equity]
+    assert both.minute.trades["exit_code"].tolist() != both.second.trades["exit_code"].tolist()
+
+
 def result_of(*pnl, reasons=(4, 4), steps=(60, 60), made=(0.1, 0.2)):
     episodes = pd.DataFrame({"done_reason": reasons, "steps": steps, "total_pnl": made})
     return EvaluationResult(episodes, pd.DataFrame({"pnl": pnl}), [])

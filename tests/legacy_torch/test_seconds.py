@@ -14,6 +14,8 @@ import pytest
 from legacy_torch.outcome import DoneReason, ExitCode
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.sentences import refuses
 
 HOLD, BUY, SELL = 0, 1, 2
@@ -159,6 +161,25 @@ def test_phase_2_pays_its_bonus_on_a_trailing_trade_liquidated_in_profit(by_seco
     assert (terminated, info["trade_pnl"], env.trailing) == (True, 45.0, False)
     terms = env.config.reward
     assert reward == pytest.approx(0.45 + terms.violation_penalty + terms.trail_win_bonus)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_seconds_lie_beside_the_bars_of_the_session(phase):
+    """Of a file of day and night, whose first bars the session leaves out."""
+    bars = synthetic_bars("ES", days=1, seed=3, session="all")
+    fine = second_bars(bars, seed=3)
+    config = (EnvConfig.phase1 if phase == 1 else EnvConfig.phase2)(max_episode_bars=60)
+    env = SECONDS_ENVIRONMENTS[phase](bars, fine, config, render_mode="ansi")
+    assert (env.render_mode, env.config, env.phase) == ("ansi", config, phase)
+    assert len(env.df) < len(bars)
+    assert len(env.seconds.first) == len(env.df) + 1
+    minute = fine.frame.index.floor("min")
+    for row in (0, 200, len(env.df) - 1):
+        own = fine.frame[minute == env.df.index[row]]
+        found = slice(env.seconds.first[row], env.seconds.first[row + 1])
+        assert len(own) > 30
+        assert env.seconds.high[found].tolist() == own["high"].tolist()
+        assert env.seconds.low[found].tolist() == own["low"].tolist()
 
 
 def test_seconds_of_other_days_are_refused(by_second, scenario):

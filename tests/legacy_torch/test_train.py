@@ -14,14 +14,18 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
 from legacy_torch import train as trainer
 from legacy_torch.env_phase1 import TradingEnvPhase1
-from legacy_torch.evaluate import evaluate, first_of_each_day, load_run
+from legacy_torch.evaluate import EPISODE_COLUMNS, Verdicts, evaluate, first_of_each_day, load_run
 from legacy_torch.train import TrainConfig, TrainingProgress, train
-from markets import EnvConfig
+from markets import EnvConfig, get_contract
+from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
 from tests.sentences import check_process, refuses
 
 CONFIG = EnvConfig.phase1(max_episode_bars=40)
@@ -153,18 +157,43 @@ def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder
 
 def test_the_bar_ends_where_the_training_does(bars, tmp_path, monkeypatch):
     """At whole rollouts of all environments, of which a training makes no part."""
-    ends = []
+    ends, bars_shown = [], []
 
     class Seen(TrainingProgress):
         def __init__(self, total, show, stop):
             super().__init__(total, show, stop)
             ends.append(total)
+            bars_shown.append(self.bar)
 
     monkeypatch.setattr(trainer, "TrainingProgress", Seen)
     small = replace(SMALL, n_envs=1, n_steps=48, batch_size=48, n_epochs=1, total_timesteps=49)
+    small = replace(small, gamma=0.875)
     folder = train(bars, CONFIG, small, tmp_path / "run", progress=False)
     assert ends == [json.loads((folder / "run.json").read_text())["timesteps"]] == [96]
-    assert replace(small, total_timesteps=48).whole_timesteps == 48
+    ((task,),) = (shown.tasks for shown in bars_shown)
+    assert (task.completed, task.total, bars_shown[0].disable) == (96, 96, True)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["data"] == {
+        "source": "random walk",
+        "sha256": bars.digest,
+        "bars": 900,
+        "contract": asdict(bars.contract),
+    }
+    assert (run["env_config"], run["train_config"]) == (CONFIG.to_dict(), asdict(small))
+    assert (run["seed"], run["interrupted"]) == (7, False)
+    assert 0 < run["steps_per_second"] == pytest.approx(96 / run["seconds"], rel=0.02)
+    model, normalizer, _ = load_run(folder, bars)
+    assert (model.num_timesteps, model.seed) == (96, 7)
+    assert (model.gamma, normalizer.gamma) == (0.875, 0.875)
+    assert (normalizer.training, normalizer.norm_reward) == (False, False)
+    # Another training takes the place of this one, all three files.
+    again = replace(small, total_timesteps=48, seed=8)
+    assert train(bars, CONFIG, again, folder, progress=False) == folder
+    assert json.loads((folder / "run.json").read_text())["seed"] == 8
+    newer, normalizer, _ = load_run(folder, bars)
+    assert (newer.num_timesteps, newer.seed) == (48, 8)
+    assert normalizer.obs_rms.count == pytest.approx(49, abs=1e-3)  # SB3 begins at 1e-4
+    assert again.whole_timesteps == 48
     assert replace(small, n_envs=3).whole_timesteps == 144
 
 
@@ -193,6 +222,10 @@ def test_no_trade_has_no_win_rate(run_folder, bars):
     with np.errstate(all="raise"):
         result = evaluate(model, bars, closed, normalizer, starts=[])
     assert np.isnan(result.win_rate)
+    assert result.total_pnl == 0.0
+    assert result.episodes.columns.tolist() == list(EPISODE_COLUMNS)
+    assert Verdicts(result, result).differing.tolist() == []
+    assert Verdicts(result, result).difference == 0.0
 
 
 def test_the_same_seed_trains_the_same_weights(bars, tmp_path):
@@ -224,6 +257,7 @@ def test_ctrl_c_saves_and_leaves(bars, tmp_path, capsys):
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["interrupted"] is True
     assert 0 < run["timesteps"] < 10**6
+    assert run["steps_per_second"] == pytest.approx(run["timesteps"] / run["seconds"], rel=0.02)
     load_run(tmp_path, bars)
     assert signal.getsignal(signal.SIGINT) is before
     assert "steps/s" in capsys.readouterr().err
@@ -237,6 +271,9 @@ def test_bad_input(bars, random_bars, tmp_path):
         load_run(tmp_path, bars)
     with refuses():
         TrainConfig(n_envs=1, n_steps=65, batch_size=64)
+    with refuses():  # 33 steps of all three: a batch of 32 and one of 1
+        TrainConfig(n_envs=3, n_steps=11, batch_size=32)
+    assert TrainConfig(n_envs=2, n_steps=65, batch_size=64).whole_timesteps % 130 == 0
     with refuses():
         TrainConfig(batch_size=1)
     with refuses():
@@ -245,6 +282,47 @@ def test_bad_input(bars, random_bars, tmp_path):
         with refuses():
             TrainConfig(seed=seed)
     assert TrainConfig(seed=2**32 - 1).seed == 4_294_967_295
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill does not deliver Ctrl-C on Windows")
+@pytest.mark.costly
+def test_ctrl_c_is_left_to_the_parent_by_the_environments_processes(bars):
+    """A terminal sends it to all of them; a worker that answered would end the training unsaved."""
+    workers = trainer.make_vec_env(bars, CONFIG, 2)
+    try:
+        workers.reset()
+        for process in workers.processes:
+            os.kill(process.pid, signal.SIGINT)
+        for _ in range(3):
+            obs, *_ = workers.step(np.array([0, 1]))
+        assert obs.shape == (2, 225)
+        assert all(process.is_alive() for process in workers.processes)
+    finally:
+        workers.close()
+
+
+@pytest.mark.parametrize("kind", ["synthetic", "file"])
+def test_every_option_of_the_command_arrives(tmp_path, monkeypatch, bars, kind):
+    asked = []
+    monkeypatch.setattr(trainer, "train", lambda *given: asked.append(given) or given[-1])
+    options = ["--symbol", "NQ", "--steps", "70", "--envs", "3", "--seed", "5"]
+    if kind == "synthetic":
+        options += ["--days", "2"]
+        expected = synthetic_bars("NQ", days=2, seed=5)
+    else:
+        nq = synthetic_bars("NQ", days=1, seed=9)
+        path = write_bars(nq, tmp_path / "mine.csv")
+        options += ["--data", str(path)]
+        expected = read_bars(path, get_contract("NQ"))
+        assert expected.digest == nq.digest
+    out = tmp_path / "run"
+    done = CliRunner().invoke(trainer.command, [*options, "--out", str(out)], catch_exceptions=False)
+    assert done.output.splitlines()[-1] == f"saved in {out}"
+    ((found, config, settings, folder),) = asked
+    assert (found.digest, found.source) == (expected.digest, expected.source)
+    assert config == EnvConfig.phase1()
+    assert settings == TrainConfig(n_envs=3, total_timesteps=70, seed=5)
+    assert folder == out
 
 
 @pytest.mark.costly

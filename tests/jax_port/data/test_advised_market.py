@@ -39,6 +39,10 @@ def test_a_cut_market_has_the_advice_of_its_own_bars(way: str) -> None:
     data = stack([whole, replace(part, advised=way)])
     assert data.features.shape == (len(MARKET) + len(cut), 15 if way == "columns" else 11)
     assert (data.prior is None) == (way == "columns")
+    together = data.prior if way == "prior" else data.features[:, 11:]
+    assert together is not None
+    np.testing.assert_array_equal(together[: len(MARKET)], made)
+    np.testing.assert_array_equal(together[len(MARKET) :], made[first:])
 
 
 @pytest.mark.parametrize("way", ["prior", "columns"])

@@ -245,7 +245,15 @@ def garbage(entry: Path) -> None:
     entry.write_bytes(b"\xff" * 5000)
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip_a_bit, garbage])
+def change_what_it_says(entry: Path) -> None:
+    """A digit of the market's digest, which no number of its arrays has."""
+    content = entry.read_bytes()
+    at = content.index(b'"digest":"') + len(b'"digest":"')
+    digit = b"1" if content[at : at + 1] != b"1" else b"2"
+    entry.write_bytes(content[:at] + digit + content[at + 1 :])
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, flip_a_bit, change_what_it_says, garbage])
 def test_a_damaged_entry_is_made_anew(
     csv: Path, cache: Path, computed: list[str], damage: Callable[[Path], None]
 ) -> None:

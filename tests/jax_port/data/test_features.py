@@ -15,6 +15,7 @@ from jax_port.data.features import (
     compute_features,
     compute_ticks,
     ema,
+    first_defined,
     half_up,
     valid_starts,
     window_mean,
@@ -264,6 +265,34 @@ def test_a_start_needs_every_feature_of_its_window_and_its_own_bar(
     # Bar 28 is the own bar of a start at 28, and in the window of 29 and 30.
     expected = [t for t in range(22, 35) if t not in (28, 29, 30)]
     assert valid_starts(features, minute, config).tolist() == expected
+
+
+def test_the_first_bar_of_all_features_comes_after_the_warm_up() -> None:
+    config = EnvConfig.phase1(warmup_bars=20)
+    for begins, first in ((0, 20), (20, 20), (21, 21), (29, 29), (30, 30), (40, 30)):
+        features = np.zeros((30, 15))  # with advice they are more
+        features[:begins, 14] = np.nan
+        features[: begins // 2, 0] = np.inf
+        assert first_defined(features, config) == first
+
+
+def test_a_start_needs_a_whole_window_and_a_whole_episode() -> None:
+    """Each bound from both sides; bars before the warm-up may be undefined, those in a window not."""
+    config = EnvConfig.phase1(
+        warmup_bars=20, window_size=3, max_episode_bars=4, entry_open_minute=100, entry_close_minute=108
+    )
+    features, minute = np.zeros((35, 11), np.float32), np.arange(76, 111, dtype=np.int32)
+    assert valid_starts(features, minute, config).tolist() == list(range(24, 31))
+    early = np.roll(minute, -5)  # minute 100 is bar 19 then
+    assert valid_starts(features, early, config).tolist() == list(range(23, 27))
+    features[:20, 3] = np.nan
+    assert valid_starts(features, early, config).tolist() == list(range(23, 27))
+    features[20, 3] = np.inf
+    assert valid_starts(features, early, config).tolist() == [24, 25, 26]
+    features[30, 10] = np.nan
+    assert valid_starts(features, minute, config).tolist() == list(range(24, 30))
+    assert valid_starts(features[:27], early[:27], config).tolist() == []
+    assert valid_starts(features[:29], minute[:29], config).dtype == np.int32
 
 
 def test_precomputed_features_are_used_as_they_are(make_bars: Callable[..., Bars]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
+import numpy as np
 import pytest
 
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 
@@ -70,3 +75,87 @@ def test_of_several_files_that_one_is_named_that_comes_nearest() -> None:
         assert (found.status, str(found.training)) == (held_out.HELD_OUT, "2024-01-02 to 2024-12-27")
         assert found.trading_days_between == 2  # 30 and 31 December
     assert relation("NQ", long_ago, ("ES", "2025-01-02", "2025-01-03")).status == held_out.OTHER_MARKET
+
+
+def test_an_episode_lies_within_dates_from_its_first_bar_to_its_last() -> None:
+    """Its last is the one before the bar that its last step leads to; bounds are inclusive."""
+    wide = CONFIG.override(entry_close_minute=1019)  # so that episodes begin until the day's last bars
+    market = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), wide)
+    days = market.timestamps_ns.astype("datetime64[ns]").astype("datetime64[D]")  # UTC's, by day
+    for first, last in (
+        (None, None),
+        (date(2025, 1, 3), None),
+        (None, date(2025, 1, 6)),
+        (date(2025, 1, 3), date(2025, 1, 6)),
+        (date(2025, 1, 6), date(2025, 1, 6)),
+        (date(2025, 1, 4), date(2025, 1, 7)),
+    ):
+        expected = [
+            row
+            for row in market.starts.tolist()
+            if (first is None or days[row] >= np.datetime64(first))
+            and (last is None or days[row + 59] <= np.datetime64(last))
+        ]
+        found = held_out.starts_within(market, CONFIG, first, last)
+        assert found.tolist() == expected
+        assert found.dtype == np.int64
+    of_a_day = held_out.starts_within(market, CONFIG, date(2025, 1, 3), date(2025, 1, 3))
+    bars = np.flatnonzero(days == np.datetime64("2025-01-03"))
+    assert of_a_day.tolist() == list(range(bars[0], bars[-1] - 58))
+    with refuses():
+        held_out.starts_within(market, CONFIG, date(2025, 1, 6), date(2025, 1, 3))
+    with refuses():
+        held_out.starts_within(market, CONFIG, date(2025, 1, 4), date(2025, 1, 5))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "ES",
+        [{"symbol": "ES", "first": "2024-01-02", "last": "2024-02-01"}, {"symbol": "ES"}],
+        [{"symbol": "ES", "first": "2024-01-02", "last": "soon"}],
+        [{"symbol": "ES", "first": "2024-01-02", "last": 20240201}],
+        [None],
+    ],
+)
+def test_training_that_is_not_known_in_full_is_unknown(data: Any) -> None:
+    market = prepare(synthetic_bars("ES", days=2, seed=5, start="2025-01-02"), CONFIG)
+    rows = market.starts[5:8].astype(np.int64)
+    found = held_out.relate(market, CONFIG, rows, {} if data is None else {"data": data})
+    days = (date(2025, 1, 2), date(2025, 1, 2))
+    assert found == held_out.Relation(held_out.UNKNOWN, held_out.Span(*days))
+    assert not found.leaks
+    held_out.require_held_out(found, market)
+
+
+@pytest.mark.parametrize(
+    ("trained", "status", "between", "begin"),
+    [
+        # Bars of Thursday 2 to Tuesday 7 January; a full trading day must lie between.
+        (("2024-06-03", "2024-12-30"), held_out.HELD_OUT, 1, None),
+        (("2024-06-03", "2024-12-31"), held_out.TOO_CLOSE, 0, date(2025, 1, 3)),
+        (("2024-06-03", "2025-01-02"), held_out.OVERLAPS, None, date(2025, 1, 6)),
+        (("2024-06-03", "2025-01-03"), held_out.OVERLAPS, None, date(2025, 1, 7)),
+        (("2025-01-03", "2025-01-06"), held_out.OVERLAPS, None, None),
+        (("2025-01-07", "2025-02-03"), held_out.OVERLAPS, None, None),
+        (("2025-01-08", "2025-02-03"), held_out.BEFORE, None, None),
+    ],
+)
+def test_a_relation_tells_all_and_from_where_on_the_rest_is_held_out(
+    trained: tuple[str, str], status: str, between: int | None, begin: date | None
+) -> None:
+    market = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), CONFIG)
+    rows = held_out.starts_within(market, CONFIG, None, None)
+    first, last = map(date.fromisoformat, trained)
+    about = {"data": [{"symbol": "MES", "first": trained[0], "last": trained[1]}]}
+    found = held_out.relate(market, CONFIG, rows, about)
+    traded = held_out.Span(date(2025, 1, 2), date(2025, 1, 7))
+    assert found == held_out.Relation(status, traded, held_out.Span(first, last), between, begin)
+    assert found.leaks == (status in (held_out.OVERLAPS, held_out.TOO_CLOSE))
+    if found.leaks:
+        with refuses():
+            held_out.require_held_out(found, market)
+    else:
+        held_out.require_held_out(found, market)

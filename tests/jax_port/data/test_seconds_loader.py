@@ -50,6 +50,7 @@ def test_every_second_lies_in_its_minute_and_the_rest_is_padding(symbol: str, se
             assert table[row, : len(own)].tolist() == prices[name][own].tolist()
         assert (found.high[row, len(own) :] < found.low[row, len(own) :]).all()
     assert found.minutes_without == without > 0
+    assert (found.source, found.digest) == (seconds.source, seconds.digest)
 
 
 def test_markets_lie_one_after_another_as_their_bars_do() -> None:

@@ -37,6 +37,21 @@ def test_other_numbers_under_the_same_symbol_are_refused(name: str, value: float
         require_same_contract(made, other)
 
 
+def test_a_number_that_one_of_both_does_not_have_is_named() -> None:
+    """Also one that only the policy says, as of a later version."""
+    without = describe_contract(ES)
+    del without["slippage_ticks"]
+    for trained in (describe_contract(ES) | {"margin_cents": 50}, without):
+        with refuses():
+            require_same_contract(about(trained), ES)
+
+
+def test_all_numbers_that_differ_are_named() -> None:
+    other = replace(ES, tick_size=0.5, tick_value_cents=625, commission_cents=1, full_size="MES")
+    with refuses():
+        require_same_contract(about(describe_contract(ES)), other)
+
+
 def test_another_contract_and_a_policy_that_does_not_say_pass() -> None:
     require_same_contract(about(describe_contract(ES)), MES)
     require_same_contract({}, ES)

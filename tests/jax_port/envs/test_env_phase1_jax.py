@@ -111,6 +111,14 @@ def test_the_bar_of_the_entry_reaches_neither_stop_nor_target(world: MakeWorld, 
     check(step, exit_code=EXIT_NONE, position=1 if action == BUY else -1, num_trades=1)
 
 
+@pytest.mark.parametrize(("since", "code"), [(FIRST, EXIT_NONE), (FIRST - 1, EXIT_STOP)])
+def test_only_a_position_of_an_earlier_bar_is_stopped(world: MakeWorld, since: int, code: int) -> None:
+    w = world([(4104, 3896, 4000)])
+    state = w.reset(**LONG, balance=START - 250, num_trades=1, position_entry_step=since)
+    (step,) = w.play(HOLD, state=state)
+    check(step, exit_code=code, position=int(code == EXIT_NONE))
+
+
 @pytest.mark.parametrize("action", [BUY, SELL])
 def test_a_closed_position_is_not_replaced_in_the_same_step(world: MakeWorld, action: int) -> None:
     (_, stopped, entered) = world([4000, (4000, 3980, 3990)]).play(BUY, action, action)

@@ -11,7 +11,7 @@ import pytest
 
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
-from jax_port.envs.observation import observe_window
+from jax_port.envs.observation import observe_window, window_at
 from jax_port.envs.state import (
     EXIT_STOP,
     EXIT_TARGET,
@@ -97,6 +97,15 @@ def test_the_view_speaks_points_and_dollars(world: MakeWorld) -> None:
         "total_pnl": 0.0,
         "market": 0,
     }
+
+
+def test_a_window_is_the_bars_before_its_bar_alone_or_of_a_state(world: MakeWorld) -> None:
+    w = world([4000, 4008, 3990, 4004])
+    features = np.asarray(w.params.market.features)
+    for bar in (2, 22, 26, len(features) - 1):
+        np.testing.assert_array_equal(window_at(jnp.int32(bar), w.params), features[bar - 2 : bar])
+        state = w.reset(step_idx=bar)
+        np.testing.assert_array_equal(observe_window(state, w.params), features[bar - 2 : bar])
 
 
 # 7: nothing looks ahead, and the mirror

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,14 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_port.data.data_loader import prepare, stack
+from jax_port.data.data_loader import CLOSE, STOP, TARGET, prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import BUY, HOLD
+from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
+from jax_port.envs.registry import PHASES
 from jax_port.envs.state import (
+    DONE_END_OF_DATA,
+    EXIT_LATE,
+    RUNNING,
     EnvParams,
     EnvState,
 )
-from markets import EnvConfig
+from markets import EnvConfig, get_contract
+from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.envs.hand_made_steps import (
     START,
     MakeWorld,
@@ -167,6 +173,77 @@ def test_a_restart_stays_within_its_markets_bars(rollout: dict[str, Any]) -> Non
     first, last = (np.asarray(getattr(params.market, n)) for n in ("first_bar", "last_bar"))
     assert (state.step_idx - params.window_size >= first[state.market] + 100).all()
     assert (state.step_idx <= last[state.market]).all()
+
+
+# Several markets
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_market_trades_its_own_contract_on_its_own_bars(number: int) -> None:
+    """Of other sizes and costs, not the first alone: an entry, its late close, and the end of bars."""
+    configure = EnvConfig.phase1 if number == 1 else EnvConfig.phase2
+    far = {"sl_atr_mult": 60.0, "trailing_drawdown_dollars": 90_000.0}
+    config = configure(
+        flat_by_minute=0, contracts=3, max_episode_bars=25, initial_balance_dollars=200_000.0, **far
+    )
+    contracts = [
+        get_contract("ES"),
+        get_contract("M2K").with_costs(slippage_ticks=4),
+        get_contract("NQ").with_costs(commission_cents=175, slippage_ticks=3),
+    ]
+    prepared = [
+        prepare(replace(synthetic_bars(one.symbol, days=days, seed=3), contract=one), config)
+        for one, days in zip(contracts, (2, 1, 3), strict=True)
+    ]
+    phase = PHASES[number]
+    params = phase.make_params(stack(prepared), config)
+    advance = jax.jit(phase.advance)
+    rows = np.asarray(params.market.starts)
+    offset = 0
+    for market, (one, contract) in enumerate(zip(prepared, contracts, strict=True)):
+        own = np.flatnonzero(rows[:, 1] == market)
+        assert len(own) == len(one.starts)
+        for side, place in ((1, 0), (-1, len(own) - 1), (1, len(own) // 2)):
+            fresh = phase.reset_at(jnp.int32(own[place]), params)
+            bar = int(one.starts[place])
+            now, then = one.bars[bar].tolist(), one.bars[bar + 1].tolist()
+            entry = now[CLOSE] + side * contract.slippage_ticks
+            side_cost = 3 * contract.commission_cents
+            held, outcome = advance(fresh, jnp.int32(BUY if side > 0 else SELL), params)
+            expected = {
+                "step_idx": offset + bar + 1,
+                "episode_start": offset + bar,
+                "position_entry_step": offset + bar,
+                "market": market,
+                "position": side,
+                "entry_price": entry,
+                "sl_price": entry - side * now[STOP],
+                "tp_price": entry + side * now[TARGET],
+                "balance": 20_000_000 - side_cost,
+                "num_trades": 1,
+            }
+            assert {name: int(getattr(held, name)) for name in expected} == expected
+            assert not bool(outcome.terminated | outcome.truncated)
+            after, outcome = advance(held, jnp.int32(HOLD), params)
+            out = then[CLOSE] - side * contract.slippage_ticks
+            pnl = side * (out - entry) * 3 * contract.tick_value_cents - 2 * side_cost
+            assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (EXIT_LATE, pnl)
+            assert (int(after.balance), int(after.total_pnl)) == (20_000_000 + pnl, pnl)
+        for before, reason in ((2, RUNNING), (1, DONE_END_OF_DATA)):
+            at = jnp.int32(offset + len(one) - 1 - before)
+            late = replace(fresh, step_idx=at, episode_start=at)
+            _, outcome = advance(late, jnp.int32(HOLD), params)
+            assert int(outcome.done_reason) == reason
+            assert bool(outcome.truncated) == (reason == DONE_END_OF_DATA)
+        offset += len(one)
+
+
+def test_a_start_is_drawn_from_the_first_to_the_last(world: MakeWorld) -> None:
+    params = world().params
+    assert np.asarray(params.market.starts)[:, 0].tolist() == list(range(22, 30))
+    for part, number in ((0.0, 0), (0.124, 0), (0.126, 1), (0.5, 4), (0.874, 6), (0.999, 7)):
+        assert int(env.draw_start(jnp.uint32(int(part * 2**32)), params)) == number
+    assert int(env.draw_start(jnp.uint32(2**32 - 1), params)) == 7
 
 
 # Compiled forms

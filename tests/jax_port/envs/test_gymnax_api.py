@@ -19,7 +19,15 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs import env_phase2_jax as phase2
 from jax_port.envs.env_phase1_jax import BUY, HOLD
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1, TradingPhase2
-from jax_port.envs.state import DONE_BAR_LIMIT, DONE_END_OF_DATA, EnvParams, EnvState, Outcome
+from jax_port.envs.state import (
+    DONE_BAR_LIMIT,
+    DONE_DRAWDOWN,
+    DONE_END_OF_DATA,
+    EnvParams,
+    EnvState,
+    Outcome,
+)
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -161,6 +169,47 @@ def test_phase_2_is_its_own_functions(world: MakeWorld) -> None:
         assert bool(trading.state_space(params).contains(state))
 
 
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("number", [2, 1])
+def test_parameters_that_are_given_go_before_the_environments_own(
+    world: MakeWorld, number: int
+) -> None:
+    """In every method, the inner ones and the older interface's, which are of the phase as well."""
+    trading = (TradingPhase1 if number == 1 else TradingPhase2)(world(phase=number).params)
+    other = world([4000, 4020], phase=number, window_size=3, max_episode_bars=5, rows=50).params
+    flags, size = 3 * (number - 1), 3 * 11 + 5 + 3 * (number - 1)
+    key = jax.random.key(3)
+    assert (trading.default_params.obs_size, other.obs_size) == (2 * 11 + 5 + flags, size)
+    assert trading.observation_space(other).shape == (size,)
+    assert trading.observation_space().shape == (2 * 11 + 5 + flags,)
+    for params, rows in ((other, 50), (None, 40)):
+        with jax.numpy_dtype_promotion("standard"):
+            bars = trading.state_space(params).spaces["step_idx"]
+            assert isinstance(bars, gymnax.environments.spaces.Box)
+            assert float(bars.high) == rows - 1
+    obs, state = trading.reset(key, other)
+    inner_obs, inner = trading.reset_env(key, other)
+    assert obs.shape == inner_obs.shape == (size,)
+    assert_equal_trees((inner_obs, inner), (obs, state))
+    assert len(fields(state)) == (15 if number == 1 else 16)
+    np.testing.assert_array_equal(trading.get_obs(state, other), obs)
+    old = replace(state, episode_start=state.step_idx - 4)  # its fifth bar is its last by the other's
+    shut = replace(other, entry_close=jnp.int32(0))
+    assert trading.action_masks(old, shut).tolist() == [True, *[number == 1] * 2, *[False] * flags]
+    assert trading.action_masks(old).tolist() == [True, True, True, *[False] * flags]
+    moved = trading.step(key, old, BUY, other)
+    assert (moved.obs.shape, bool(moved.truncated)) == ((size,), True)
+    inner_obs, after, reward, terminated, info = trading.step_env(key, old, BUY, other)
+    np.testing.assert_array_equal(inner_obs, moved.info["final_observation"])
+    assert (float(reward), bool(terminated)) == (float(moved.reward), False)
+    assert_equal_trees(info, {k: v for k, v in moved.info.items() if k != "final_observation"})
+    assert (int(after.position), bool(trading.is_truncated(after, other))) == (1, True)
+    assert not bool(trading.is_truncated(after, trading.default_params))
+    older = FiveValueStep(trading).step(key, old, BUY, other)
+    assert_equal_trees(older[:3] + older[4:], moved[:3] + moved[5:])
+    assert bool(older[3])
+
+
 def test_parameters_of_the_other_phase_are_refused(world: MakeWorld) -> None:
     with refuses():
         TradingPhase2(world().params)
@@ -263,6 +312,11 @@ def test_five_values_for_older_trainers(world: MakeWorld) -> None:
     assert_equal_trees((new_obs, after, reward, info), (six.obs, six.state, six.reward, six.info))
     assert bool(done)
     assert obs.shape == (27,)
+    lost = world(trailing_drawdown_dollars=10).params  # by the slippage of the entry alone
+    *_, done, info = older.step(key, state, BUY, lost)
+    assert (bool(done), int(info["done_reason"])) == (True, DONE_DRAWDOWN)
+    longer = world().params
+    assert not bool(older.step(key, env.reset_at(jnp.int32(0), longer), HOLD, longer)[3])
 
 
 @pytest.mark.slow
@@ -306,6 +360,15 @@ def test_every_market_ends_at_its_own_last_bar() -> None:
         [synthetic_bars(name, days=2, seed=1) for name in ("ES", "NQ", "YM")]
     )
     params = made.default_params
+    assert [one.contract.symbol for one in made.bars] == ["ES", "NQ", "YM"]
+    assert made.config == EnvConfig.phase1()
+    one = TradingPhase2.from_bars(made.bars[1])
+    assert (one.bars, one.config, one.default_params.phase) == (made.bars[1:2], EnvConfig.phase2(), 2)
+    assert one.default_params.market.tick_value.tolist() == [500]
+    short = EnvConfig.phase2(max_episode_bars=33)
+    two = TradingPhase2.from_bars(made.bars[:2], short)
+    assert (two.config, int(two.default_params.max_episode_bars)) == (short, 33)
+    assert two.default_params.market.num_markets == 2
     _, state = made.reset(jax.random.key(0), params)
     for market, last in enumerate(np.asarray(params.market.last_bar)):
         for step, ended in ((last - 1, False), (last, True)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -12,8 +12,9 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.data.seconds_loader import SecondsData, prepare_seconds, stack_seconds
+from jax_port.envs.intrabar import with_seconds
 from jax_port.envs.registry import PHASES, phase_of
-from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE, EXIT_STOP
+from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE, EXIT_STOP, EXIT_TARGET
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
@@ -76,15 +77,72 @@ def test_a_minute_in_seconds(
     high: int,
 ) -> None:
     """Bought at 4001 ticks of $12.50, $49,997.50 in the account; the bar closes at 4006."""
-    made = world([(4020, 3985, 4006)], phase=phase, trailing_drawdown_dollars=90.0)
-    held = {"position": 1, "entry_price": 4001, "sl_price": 3980, "tp_price": 4090}
-    counts = {"num_trades": 1, "balance": 4_999_750, "position_entry_step": FIRST - 1}
-    state = made.reset(**held, **counts)
-    params = made.params.replace(seconds=_padded(len(made.bars), FIRST, seconds))
-    after, outcome = jax.jit(phase_of(params).advance)(state, jnp.int32(0), params)
-    assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
-    assert int(after.highest_balance) == max(high, 4_999_750 + (5 * 1250 if code == EXIT_NONE else 0))
-    assert bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+    for after, outcome in _lived(world, phase, seconds, trailing_drawdown_dollars=90.0):
+        assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
+        last = 4_999_750 + (5 * 1250 if code == EXIT_NONE else 0)
+        assert int(after.highest_balance) == max(high, last)
+        assert bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize(
+    ("stop", "target", "drawdown", "seconds", "code", "fill", "high"),
+    [
+        # What the price does beyond the target, or later, is no longer the trade's own.
+        (3980, 4015, 90.0, [(4005, 4000), (4018, 4010), (4020, 3985)], EXIT_TARGET, 4015, 4015),
+        (3980, 4015, 90.0, [(4015, 4000), (4015, 3990)], EXIT_TARGET, 4015, 4015),
+        # In the second of the target it still is: 3993 is worth $49,897.50, the floor is $49,945.
+        (3980, 4015, 90.0, [(4004, 4000), (4003, 3999), (4018, 3993)], EXIT_DRAWDOWN, 3993, 4004),
+        # Stopped at 3990, worth $49,860, before the price falls on to 3985.
+        (3990, 4090, 143.0, [(4001, 3991), (4000, 3985), (3999, 3986)], EXIT_STOP, 3990, 4001),
+        (3990, 4090, 139.0, [(4001, 3991), (4000, 3985), (3999, 3986)], EXIT_DRAWDOWN, 3990, 4001),
+        (3990, 4090, 143.0, [(4000, 3990), (4020, 3986)], EXIT_STOP, 3990, 4000),
+    ],
+)
+def test_a_trade_leaves_in_the_second_of_its_exit(
+    world: Callable[..., Any],
+    phase: int,
+    stop: int,
+    target: int,
+    drawdown: float,
+    seconds: list[tuple[int, int]],
+    code: int,
+    fill: int,
+    high: int,
+) -> None:
+    config = {"trailing_drawdown_dollars": drawdown}
+    for after, outcome in _lived(world, phase, seconds, stop, target, **config):
+        pnl = (fill - 4001) * 1250 - 500
+        assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
+        assert (int(after.position), int(after.balance)) == (0, 4_999_750 + pnl + 250)
+        assert int(after.highest_balance) == max(5_000_000, 4_999_750 + (high - 4001) * 1250)
+        assert bool(outcome.violation) == bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+
+
+def _lived(
+    world: Callable[..., Any],
+    phase: int,
+    seconds: list[tuple[int, int]],
+    stop: int = 3980,
+    target: int = 4090,
+    **config: float,
+) -> Iterator[tuple[Any, Any]]:
+    """Yield what a minute makes of a long from 4001, and of a short where all prices are mirrored."""
+    made = world([(4020, 3985, 4006)], phase=phase, **config)
+    mirrored = world([(4015, 3980, 3994)], phase=phase, **config)
+    for w, side, played in (
+        (made, 1, seconds),
+        (mirrored, -1, [(8000 - low, 8000 - high) for high, low in seconds]),
+    ):
+        prices = {"entry_price": 4001, "sl_price": stop, "tp_price": target}
+        held = {name: 4000 + side * (price - 4000) for name, price in prices.items()}
+        counts = {"num_trades": 1, "balance": 4_999_750, "position_entry_step": FIRST - 1}
+        state = w.reset(position=side, **held, **counts)
+        params = w.params.replace(seconds=_padded(len(w.bars), FIRST, played))
+        yield _advance[phase](state, jnp.int32(0), params)
+
+
+_advance = {number: jax.jit(with_seconds(PHASES[number]).advance) for number in (1, 2)}
 
 
 @pytest.mark.parametrize("phase", [1, 2])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,10 @@ import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare
+from jax_port.envs import batch
+from jax_port.envs import env_phase1_jax as phase1
+from jax_port.envs import env_phase2_jax as phase2
+from jax_port.envs.fast_rng import spread_bits
 from jax_port.envs.registry import PHASES, phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.evaluation.evaluate import evaluate
@@ -18,6 +24,7 @@ from jax_port.ppo.rollout import collect
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agent
 from markets import Bars, EnvConfig
+from tests.jax_port.conftest import FIRST
 from tests.jax_port.made_policy import make_policy
 
 CLIMB = [
@@ -39,6 +46,49 @@ def test_a_configuration_and_its_parameters_are_of_one_phase(
         assert phase_of(config) is phase_of(small_market("ES", phase=number)) is phase
         assert phase.number == number
         assert small_market("ES", phase=number).obs_size == 220 + phase.position_features
+
+
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("number", [2, 1])
+def test_a_batch_is_of_the_phase_of_its_parameters(world: Callable[..., Any], number: int) -> None:
+    """And its members are those of one environment, with each its own start where it begins anew."""
+    w, phase, count, key = world([4000, 4020], phase=number), PHASES[number], 12, jax.random.key(4)
+    starts = phase1.draw_start(spread_bits(key, count), w.params)
+    assert len(np.unique(starts)) > 3
+    wanted = jax.vmap(phase.reset_at, in_axes=(0, None))(starts, w.params)
+    made = batch.make_params(w.params.market, EnvConfig.phase1() if number == 1 else EnvConfig.phase2())
+    assert (made.phase, type(made)) == (number, type(w.params))
+    module = {1: phase1, 2: phase2}[number]
+    for reset in (batch.batch_reset, module.batch_reset):
+        obs, state = reset(key, w.params, count)
+        assert obs.shape == (count, w.params.obs_size)
+        jax.tree.map(np.testing.assert_array_equal, state, wanted)
+    observe = jax.jit(jax.vmap(phase.observe, in_axes=(0, None)))
+    np.testing.assert_array_equal(obs, observe(state, w.params))
+
+    # A trade that has just reached break-even; of every other environment the last bar of its episode.
+    held = {"position": 1, "entry_price": 3990, "sl_price": 3990, "tp_price": 4090, "num_trades": 1}
+    one = w.reset(**held, position_entry_step=FIRST - 1, **({"trailing": 0} if number == 2 else {}))
+    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count,)), one)
+    ends = jnp.arange(count) % 2 == 1
+    state = replace(state, episode_start=jnp.where(ends, FIRST - 9, FIRST))
+    action = jnp.arange(count, dtype=jnp.int32) // 2
+    masks = jax.vmap(phase.action_masks, in_axes=(0, None))(state, w.params)
+    for ask in (batch.batch_action_masks, module.batch_action_masks):
+        np.testing.assert_array_equal(ask(state, w.params), masks)
+    assert masks.shape == (count, 3 * number)
+    final, outcome = jax.jit(jax.vmap(phase.advance, in_axes=(0, 0, None)))(state, action, w.params)
+    np.testing.assert_array_equal(outcome.truncated, ends)
+    following = jax.tree.map(lambda new, old: jnp.where(ends, new, old), wanted, final)
+    if number == 2:
+        assert final.trailing.tolist() == [place // 2 == 4 for place in range(count)]
+    for step in (batch.batch_step, module.batch_step):
+        moved = jax.jit(step)(key, state, action, w.params)
+        jax.tree.map(np.testing.assert_array_equal, moved.outcome, outcome)
+        jax.tree.map(np.testing.assert_array_equal, moved.final_state, final)
+        jax.tree.map(np.testing.assert_array_equal, moved.state, following)
+        np.testing.assert_array_equal(moved.final_obs, observe(final, w.params))
+        np.testing.assert_array_equal(moved.obs, observe(following, w.params))
 
 
 def test_an_evaluation_manages_its_stop(make_bars: Callable[..., Bars]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ import pytest
 from jax_port.data.data_loader import CLOSE, TRAIL
 from jax_port.envs import env_phase2_jax as phase2
 from jax_port.envs.registry import phase_of
-from jax_port.envs.state import bar_at
+from jax_port.envs.state import bar_at, quotient
 from markets import EnvConfig
 from markets.limits import SHAPING, reward_scale
 
@@ -54,6 +55,46 @@ def test_amounts_are_exact_cents(world: Callable[..., Any]) -> None:
             for name in ("initial_balance", "trailing_drawdown", "floor_lock")
         ]
         assert found == [cents, cents + 3, -cents - 1]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_a_quotient_is_the_float32_nearest_to_the_exact_one(dtype: type) -> None:
+    """Of whole numbers of 31 bits, by one of 24 or fewer; shared or not, also where it is widened."""
+    rng = np.random.default_rng(2)
+    divisors = [1, 3, 7, 390, 10_000, 2**24 - 1, *rng.integers(1, 2**24, 200).tolist()]
+    tops = [0, 1, -1, 2**31 - 1, 1 - 2**31, 2**24 + 1, *rng.integers(1 - 2**31, 2**31, 200).tolist()]
+    a = np.array([tops[number % len(tops)] for number in range(len(divisors))], np.int32)
+    b = np.array(divisors, np.int32).astype(dtype)
+    found = np.asarray(jax.jit(quotient)(a, b))
+    assert found.dtype == np.float32
+    for top, divisor, near in zip(a.tolist(), b.tolist(), found, strict=True):
+        exact = Fraction(top) / Fraction(divisor)
+        apart = abs(Fraction(float(near)) - exact)
+        for other in (np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf))):
+            assert apart <= abs(Fraction(float(other)) - exact), (top, divisor)
+    shared = jax.jit(jax.vmap(quotient, in_axes=(0, None)))(a, b[3])
+    np.testing.assert_array_equal(shared, (a.astype(np.float64) / 390).astype(np.float32))
+    with jax.enable_x64(True):
+        widened = jax.jit(lambda a, b: quotient(a, b).astype(jnp.float64))(a, b)
+    np.testing.assert_array_equal(widened, found.astype(np.float64))
+
+
+@pytest.mark.parametrize(("phase", "more"), [(1, 5), (2, 8)])
+def test_an_observation_is_as_long_as_its_features_and_window_make_it(
+    world: Callable[..., Any], phase: int, more: int
+) -> None:
+    """With advice a bar has fifteen; gymnax asks for the length of an episode by its own name."""
+    params = world(phase=phase, window_size=3, max_episode_bars=9).params
+    assert (params.obs_size, int(params.max_steps_in_episode)) == (3 * 11 + more, 9)
+    advice = jnp.arange(4 * len(params.market.bars), dtype=jnp.float32).reshape(-1, 4)
+    wide = jnp.concatenate([params.market.features, advice], axis=1)
+    advised = params.replace(market=params.market.replace(features=wide))
+    assert advised.obs_size == 3 * 15 + more
+    state = phase_of(params).reset_at(jnp.int32(0), advised)
+    obs = phase_of(params).observe(state, advised)
+    start = int(state.step_idx)
+    np.testing.assert_array_equal(obs[:45], wide[start - 3 : start].reshape(-1))
+    assert obs.shape == (45 + more,)
 
 
 POWERS = [2**power + more for power in (0, 8, 15, 16, 23) for more in (-1, 0, 1)]

@@ -41,10 +41,12 @@ LAYERS = {
 }
 
 
-def _model(environment: type, config: EnvConfig) -> tuple[MaskablePPO, VecNormalize]:
+def _model(
+    environment: type, config: EnvConfig, sizes: tuple[int, ...] = (16, 16)
+) -> tuple[MaskablePPO, VecNormalize]:
     bars = synthetic_bars("ES", days=3, seed=0)
     env = VecNormalize(DummyVecEnv([lambda: environment(bars, config)]))
-    mlps = {"net_arch": {"pi": [16, 16], "vf": [16, 16]}, "activation_fn": torch.nn.ReLU}
+    mlps = {"net_arch": {"pi": [*sizes], "vf": [16, 16]}, "activation_fn": torch.nn.ReLU}
     return MaskablePPO("MlpPolicy", env, n_steps=64, seed=0, policy_kwargs=mlps), env
 
 
@@ -122,6 +124,13 @@ def test_what_does_not_fit_is_refused(policy: Policy) -> None:
     with refuses():
         transfer(target, wide)
     transfer(narrow, wide)
+    for sizes in ((8, 16), (16,)):
+        other, _ = _model(TradingEnvPhase1, EnvConfig.phase1(), sizes)
+        before = {name: value.clone() for name, value in target.policy.state_dict().items()}
+        with refuses():
+            transfer(other, target)
+        # Of a network that does not fit nothing is taken, not even the layers that would.
+        assert all(value.equal(before[name]) for name, value in target.policy.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["pi", "vf", "activation"])
