@@ -54,3 +54,10 @@ def test_devices_standardise_by_all_of_a_minibatch(devices: int) -> None:
     found = jax.vmap(partial(standardize, axis=AXIS), axis_name=AXIS)(shares)
     whole = standardize(shares.reshape(-1)).reshape(shares.shape)
     np.testing.assert_allclose(found, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_advantages_that_hardly_differ_are_not_blown_up() -> None:
+    """The deviation, 2^0.5 times 1e-8 here, has 1e-8 added to it; equal advantages are zeros."""
+    found = standardize(jnp.array([0.0, 2e-8], jnp.float32))
+    np.testing.assert_allclose(found, [-1 / (1 + 2**0.5), 1 / (1 + 2**0.5)], rtol=1e-5)
+    assert standardize(jnp.full(3, 7.0)).tolist() == [0.0, 0.0, 0.0]

@@ -177,3 +177,11 @@ def test_the_definition_s_gradients_are_those_of_the_gathered_batch() -> None:
     ours, _ = loss_gradients(network)(weights, numbers, gather, hyper)
     theirs, _ = jax.grad(ppo_loss, has_aux=True)(weights, network, some, hyper)
     chex.assert_trees_all_equal(ours, theirs)
+
+
+def test_a_value_is_held_near_the_old_one_on_either_side_or_not_at_all() -> None:
+    values, before = jnp.array([5.0, -5.0, 0.25, 0.1]), jnp.array([1.0, 2.0, 0.0, 1e8])
+    near = clipped_values(values, before, jnp.float32(0.5))
+    assert near.tolist() == [1.5, 1.5, 0.25, 1e8]  # half less than 1e8 is 1e8 in float32
+    free = clipped_values(values, before, jnp.float32(jnp.inf))
+    np.testing.assert_array_equal(free, values)  # to the last bit, however far the old one is

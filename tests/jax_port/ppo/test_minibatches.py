@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -81,7 +83,9 @@ def test_orders_of_the_trainer_s_own_sizes_are_whole(n_envs: int, groups: int) -
 def test_a_transition_of_the_trainer_s_own_sizes_is_its_own_in_both_forms() -> None:
     """Of 1,024 environments of 100 steps, the last among them; no number is that of 2^16 before it."""
     params, shape, rng = make_world(), (100, 1024), np.random.default_rng(0)
-    world = params.obs_size
+    world, bars = params.obs_size, len(params.market.features)
+    prior = rng.normal(size=(bars, 3)).astype(np.float32)
+    params = replace(params, market=replace(params.market, prior=prior))
 
     def drawn(*more: int) -> np.ndarray:
         return rng.normal(size=(*shape, *more)).astype(np.float32)
@@ -116,7 +120,9 @@ def test_a_transition_of_the_trainer_s_own_sizes_is_its_own_in_both_forms() -> N
         "values": own(rollout.values),
         "advantages": own(advantages),
         "returns": own(returns),
+        "prior": prior[own(rollout.step_idx)],
     }
+    assert batch._fields == tuple(expected)
     for name, values in expected.items():
         np.testing.assert_array_equal(getattr(batch, name), values, name)
     rows = np.asarray(as_table(*given))[numbers]

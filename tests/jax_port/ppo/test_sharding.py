@@ -7,21 +7,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AbstractMesh
+from jax.sharding import AbstractMesh, PartitionSpec
 
 from jax_port.ppo.fast.program import shares_of
 from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.sharding import check_split, make_layout, make_mesh
+from jax_port.ppo.sharding import agent_shardings, check_split, make_layout, make_mesh
+from jax_port.ppo.train_ppo_jax import init_agents
 from jax_port.runs import run as runs
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
+from tests.jax_port.ppo.fast.made_transitions import make_world
 from tests.sentences import refuses
 
 SETTINGS = TrainSettings(
@@ -163,3 +167,101 @@ def test_devices_with_orders_of_their_own_have_equal_shares_of_a_minibatch() -> 
     assert (shares.axis, shares.mesh, shares.layout) == (AXIS, layout.mesh, ONE_DEVICE)
     for whole in (shares_of(SETTINGS, layout), shares_of(settings, ONE_DEVICE)):
         assert (whole.batch_size, whole.mesh, whole.axis) == (48, None, None)
+
+
+def test_environments_alone_are_divided() -> None:
+    """Of every leaf of an agent: what is an environment's own, and what each device holds all of."""
+    agents = jax.eval_shape(lambda: init_agents(jnp.arange(2), make_world(), SETTINGS))
+    places = agent_shardings(AbstractMesh((4,), (AXIS,)), agents)  # type: ignore[arg-type]
+    assert jax.tree.structure(places) == jax.tree.structure(agents)
+    whole, divided = PartitionSpec(), PartitionSpec(None, AXIS)
+    found = {
+        jax.tree_util.keystr(path): (place.spec, leaf.shape)
+        for (path, place), leaf in zip(
+            jax.tree_util.tree_flatten_with_path(places)[0], jax.tree.leaves(agents), strict=True
+        )
+    }
+    split = {name for name, (spec, _) in found.items() if spec == divided}
+    assert {spec for name, (spec, _) in found.items() if name not in split} == {whole}
+    own = {".actor.rewards.returns", ".actor.episode_start", ".actor.episode_reward"}
+    of_state = {name for name in found if name.startswith(".actor.env_state.")}
+    assert len(of_state) == 15
+    assert split == own | of_state
+    assert all(found[name][1] == (2, SETTINGS.n_envs) for name in split)
+
+
+PLACED = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jax_port.ppo.fast.scale_out import (
+    AXIS, BY_ENVIRONMENT, EVERYWHERE, devices_of, mean_over, on_each_device, sum_over
+)
+from jax_port.ppo.sharding import everywhere, make_layout, make_mesh, spread, to_host
+
+mesh = make_mesh()
+assert (mesh.size, mesh.axis_names) == (4, ("env",))
+layout = make_layout(mesh)
+assert layout.mesh is mesh
+
+
+def held(x):
+    return [np.asarray(part.data).tolist() for part in x.addressable_shards]
+
+
+def numbers(*shape):
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+rows = numbers(8, 3)
+assert held(jax.jit(layout.split)(rows)) == [rows[n : n + 2].tolist() for n in range(0, 8, 2)]
+for few in (numbers(6, 3), numbers(2, 3)):  # what they can't share evenly each holds all of
+    assert held(jax.jit(layout.split)(few)) == [few.tolist()] * 4
+assert held(jax.jit(layout.whole)(rows)) == [rows.tolist()] * 4
+
+fine = 1 + np.arange(16, dtype=np.float64).reshape(2, 8) * 1e-12
+tree = {"mean": fine, "place": np.arange(16, dtype=np.int32).reshape(2, 8), "count": np.float64(1e-4)}
+whole, by_env = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(None, AXIS))
+there = spread(tree, {"mean": by_env, "place": by_env, "count": whole})
+for name in ("mean", "place"):
+    assert there[name].dtype == tree[name].dtype
+    assert held(there[name]) == [tree[name][:, n : n + 2].tolist() for n in range(0, 8, 2)]
+assert held(there["count"]) == [1e-4] * 4
+for name, value in everywhere(mesh, tree).items():
+    assert held(value) == [tree[name].tolist()] * 4
+for name, value in to_host(mesh, there).items():
+    assert type(value) is np.ndarray and value.dtype == tree[name].dtype
+    assert np.array_equal(value, tree[name])
+
+
+def each(x, factor):
+    mine = jnp.sum(x) * factor
+    pair = {"sum": mine, "one": factor}
+    assert devices_of(AXIS) == 4 and devices_of(None) == 1
+    assert sum_over(pair, None) is pair and mean_over(pair, None) is pair
+    return x * 2, (sum_over(pair, AXIS), mean_over(pair, AXIS))
+
+
+x, given, returned = numbers(3, 8), (BY_ENVIRONMENT, EVERYWHERE), (BY_ENVIRONMENT, EVERYWHERE)
+twice, (sums, means) = jax.jit(on_each_device(each, mesh, given, returned))(x, jnp.float32(0.5))
+assert held(twice) == [(2 * x[:, n : n + 2]).tolist() for n in range(0, 8, 2)]
+assert (sums["sum"], sums["one"], means["sum"], means["one"]) == (138.0, 2.0, 34.5, 0.5)
+assert on_each_device(each, None, given, returned) is each
+print("as it must be")
+"""
+
+
+@pytest.mark.costly
+def test_four_devices_hold_what_is_theirs() -> None:
+    own = os.environ.get("XLA_FLAGS", "")
+    flags = f"{own} --xla_force_host_platform_device_count=4".strip()
+    told = subprocess.run(
+        [sys.executable, "-c", PLACED],
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert told.stdout == "as it must be\n", told.stderr[-2000:]

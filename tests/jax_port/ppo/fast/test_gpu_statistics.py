@@ -35,7 +35,7 @@ def test_moments_of_batches_far_from_each_other() -> None:
 
 
 def test_rewards_of_many_steps() -> None:
-    """Some episodes end, and some rewards are so rare that they are cut off at ten deviations."""
+    """Some episodes end, and one reward is far larger than all others."""
     rewards = jax.random.normal(jax.random.key(0), (STEPS, ENVS)).at[4, 2].set(400.0)
     dones = jax.random.uniform(jax.random.key(1), (STEPS, ENVS)) < 0.3
     dones = dones.at[-1, :2].set([True, False])  # one ends with the rollout itself
@@ -52,3 +52,20 @@ def test_rewards_of_many_steps() -> None:
         np.testing.assert_allclose(ours.returns, theirs.returns, rtol=1e-12)
         _same(ours.moments, theirs.moments)
     assert bool(dones.any())
+
+
+def test_rewards_are_cut_off_at_ten_deviations_on_either_side() -> None:
+    """Of 150 environments one earns 400, at the next step another loses 4,000, and then one 90."""
+    rewards = np.zeros((3, 150), np.float32)
+    rewards[0, 4], rewards[1, 149], rewards[2, 0] = 400.0, -4_000.0, -90.0
+    expected = np.zeros_like(rewards)
+    expected[0, 4], expected[1, 149] = 10.0, -10.0
+    # Of 450 returns, at a discount of zero: the mean is -8.2.
+    expected[2, 0] = -90 / ((400**2 + 4_000**2 + 90**2) / 450 - 8.2**2) ** 0.5
+    dones, gamma = np.zeros((3, 150), bool), jnp.float32(0.0)
+    _, at_once = normalize_rewards(init_rewards(150), jnp.asarray(rewards), jnp.asarray(dones), gamma)
+    np.testing.assert_allclose(at_once, expected, rtol=1e-5)
+    state = init_rewards(150)
+    for reward, wanted in zip(rewards, expected, strict=True):
+        state, one = normalize_reward(state, jnp.asarray(reward), jnp.asarray(dones[0]), gamma)
+        np.testing.assert_allclose(one, wanted, rtol=1e-5)

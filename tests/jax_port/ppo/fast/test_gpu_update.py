@@ -9,13 +9,26 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.env_phase1_jax import make_params
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import gpu_update, row_losses
+from jax_port.ppo.fast.cpu_gradients import cpu_gradients
+from jax_port.ppo.fast.gpu_network import GpuNetwork
 from jax_port.ppo.fast.scale_out import AXIS
+from jax_port.ppo.losses import Batch
+from jax_port.ppo.minibatches import ONE_DEVICE, gather_from
+from jax_port.ppo.networks import Network
 from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
+from jax_port.ppo.running_statistics import Scale
+from jax_port.ppo.settings import HyperParams, hyper_params
+from jax_port.ppo.update import LearnerState, loss_gradients, run_epochs
+from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.ppo.fast.made_transitions import QUICK, Given, learnt, made_up, make_world
 
 STEPS, ENVS, ACTIONS, POSITION = 3, 4, 3, 2
@@ -109,3 +122,158 @@ def test_both_forms_of_an_update_learn_the_same(world: EnvParams, rates: LayerLe
     cpu, gpu = jax.jit(both, compiler_options=QUICK)(world, given)
     apart = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max() / jnp.abs(b).max()), gpu, cpu)
     assert max(jax.tree.leaves(apart)) < 1e-5
+
+
+LAYERS = {"policy_0": (27, 4), "action_head": (4, 3), "value_0": (27, 2), "value_head": (2, 1)}
+"""Layers without an activation, which are soon compiled."""
+RATES: LayerLearningRates = (("policy_0", 0.25), ("value_0", 0.0))
+
+
+def _linear(weights: Any, x: jax.Array, *names: str) -> jax.Array:
+    for name in names:
+        layer = weights["params"][name]
+        x = x @ layer["kernel"] + layer["bias"][None]
+    return x
+
+
+LINEAR = Network(
+    policy=lambda w, x: _linear(w, x, "policy_0", "action_head"),
+    value=lambda w, x: _linear(w, x, "value_0", "value_head")[:, 0],
+)
+
+
+def _gpu_linear() -> GpuNetwork:
+    def same(x: Any) -> Any:
+        return x
+
+    def both(weights: Any, x: jax.Array) -> jax.Array:
+        return jnp.concatenate([LINEAR.policy(weights, x), LINEAR.value(weights, x)[:, None]], axis=1)
+
+    def forward(weights: Any, x: jax.Array) -> tuple[jax.Array, Any]:
+        return jax.vjp(lambda weights: both(weights, x), weights)
+
+    def backward(weights: Any, x: jax.Array, back: Any, out: jax.Array) -> Any:
+        return back(out)[0]
+
+    return GpuNetwork(same, same, same, same, both, forward, backward, 5)
+
+
+def _transitions(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Any, ...]:
+    """A rollout, advantages and returns; steps have scales of their own, and some moves are forced."""
+
+    def normal(*more: int) -> Any:
+        return rng.normal(size=(*shape, *more)).astype(np.float32)
+
+    free, width = rng.random(shape) < 0.7, (shape[0], 27)
+    scales = rng.normal(size=width), rng.normal(size=width) * 1e-3, rng.uniform(0.01, 0.5, width)
+    rollout = Rollout(
+        step_idx=rng.integers(100, 600, shape).astype(np.int32),  # type: ignore[arg-type]
+        position=normal(5),
+        masks=np.stack([np.ones(shape, bool), free, free], axis=-1),  # type: ignore[arg-type]
+        actions=np.where(free, rng.integers(0, 3, shape), 0).astype(np.int8),  # type: ignore[arg-type]
+        log_probs=np.where(free, -1.1 + 0.1 * normal(), 0.0).astype(np.float32),  # type: ignore[arg-type]
+        values=normal(),
+        rewards=normal(),
+        episode_starts=free,  # type: ignore[arg-type]
+        scales=Scale(*(x.astype(np.float32) for x in scales)),  # type: ignore[arg-type]
+    )
+    return rollout, normal() + 3.0, 2.0 * normal()
+
+
+def test_an_update_is_its_definition_in_all_that_it_returns() -> None:
+    """Two epochs of minibatches of 6, 6 and 3 transitions, once whole and once ended by target_kl.
+
+    A layer is slower and one is held, and moments go on from earlier steps.
+    """
+    config, rng = EnvConfig.phase1(window_size=2), np.random.default_rng(4)
+    params = make_params(stack([prepare(synthetic_bars("ES", days=2, seed=1), config)]), config)
+    weights = {
+        "params": {
+            name: {
+                kind: (0.02 if name == "action_head" else 0.3) * rng.normal(size=size)
+                for kind, size in (("kernel", shape), ("bias", shape[1:]))
+            }
+            for name, shape in LAYERS.items()
+        }
+    }
+    weights, first, second = (
+        jax.tree.map(lambda x, how=how: how(x).astype(np.float32), weights)
+        for how in (lambda x: x, lambda x: 0.1 * x, lambda x: 0.001 + 0.01 * x * x)
+    )
+    begun = LearnerState(weights, optax.ScaleByAdamState(np.int32(3), first, second))  # type: ignore[arg-type]
+    orders = np.stack([rng.permutation(15) for _ in range(2)]).astype(np.int32)
+
+    @jax.jit
+    def both_ways(begun: LearnerState, orders: Any, transitions: Any, hyper: HyperParams) -> Any:
+        gather = gather_from(*transitions, params, ONE_DEVICE)
+        definition = run_epochs(begun, orders, gather, 6, loss_gradients(LINEAR), hyper, RATES)
+        gpu = gpu_update.run_epochs(
+            begun, orders, *transitions, params, 6, _gpu_linear(), hyper, RATES, ONE_DEVICE
+        )
+        return definition, gpu
+
+    given = (begun, orders, _transitions(rng, (5, 3)))
+    numbers = {"learning_rate": 0.1, "max_grad_norm": 0.5, "ent_coef": 0.3, "vf_coef": 0.7}
+    target_kl, wanted = None, 6
+    for _ in range(2):
+        hyper = hyper_params(**numbers, clip_range_vf=0.4, target_kl=target_kl)
+        definition, gpu = jax.tree.map(np.asarray, both_ways(*given, hyper))
+        chex.assert_trees_all_equal_shapes_and_dtypes(gpu, definition)
+        chex.assert_trees_all_close(gpu, definition, rtol=5e-4, atol=5e-5)
+        ours, records = definition
+        assert records.applied.ravel().tolist() == [number < wanted for number in range(6)]
+        assert ours.opt_state.count == 3 + wanted
+        for name, kinds in weights["params"].items():
+            for kind, before in kinds.items():
+                assert (ours.params["params"][name][kind] != before).any() == (name != "value_0")
+        squares = [np.square(x).reshape(6, -1).sum(1) for x in jax.tree.leaves(records.gradients)]
+        assert 3 <= (sum(squares) > 0.5**2).sum() < 6  # most are clipped, not all
+        far = records.terms.approx_kl.ravel()
+        wanted = next(n for n in (4, 3, 2, 1) if far[n] > 1.02 * far[:n].max())
+        target_kl = float(far[wanted]) / 1.51
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+def test_devices_find_the_gradients_of_all_of_a_minibatch(devices: int) -> None:
+    """By advantages that lie elsewhere in every share."""
+    rng, size = np.random.default_rng(devices), 12
+
+    def normal(*shape: int) -> Any:
+        return rng.normal(size=shape).astype(np.float32)
+
+    free = rng.random(size) < 0.6
+    batch = Batch(
+        obs=normal(size, 27),
+        actions=np.where(free, rng.integers(0, 3, size), 0).astype(np.int32),  # type: ignore[arg-type]
+        masks=np.stack([np.ones(size, bool), free, free], axis=1),  # type: ignore[arg-type]
+        log_probs=np.where(free, -1.0 + 0.3 * normal(size), 0.0).astype(np.float32),  # type: ignore[arg-type]
+        values=normal(size),
+        advantages=normal(size) * np.arange(1, 13, dtype=np.float32) + np.arange(12, dtype=np.float32),
+        returns=normal(size),
+        prior=normal(size, 3),
+    )
+    weights = {
+        "params": {
+            name: {"kernel": np.float32(0.2) * normal(*shape), "bias": normal(*shape[1:])}
+            for name, shape in LAYERS.items()
+        }
+    }
+    hyper = hyper_params(clip_range=0.1, clip_range_vf=0.3, ent_coef=0.2, vf_coef=0.7)
+
+    def gradients(axis: str | None, batch: Batch) -> Any:
+        def gather(numbers: jax.Array) -> Batch:
+            return jax.tree.map(lambda x: x[numbers], batch)
+
+        find = loss_gradients(LINEAR) if axis is None else cpu_gradients(LINEAR, axis)
+        return find(weights, jnp.arange(len(batch.actions), dtype=jnp.int32), gather, hyper)
+
+    shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
+    found, whole = jax.jit(
+        lambda shares, batch: (
+            jax.vmap(partial(gradients, AXIS), axis_name=AXIS)(shares),
+            gradients(None, batch),
+        )
+    )(shares, batch)
+    for device in range(devices):
+        own = jax.tree.map(lambda x, at=device: np.asarray(x)[at], found)
+        chex.assert_trees_all_close(own, jax.tree.map(np.asarray, whole), rtol=1e-4, atol=1e-5)

@@ -59,7 +59,7 @@ def end(devices):
     train = make_train(settings, 4, agents, make_layout(mesh), places, form)
     hyper, world = everywhere(mesh, numbers), everywhere(mesh, params)
     agent, metrics = train(spread(given, places), hyper, world)
-    return to_host(mesh, (agent.learner, agent.actor.moments.mean, metrics))
+    return to_host(mesh, (agent, metrics))
 
 
 reference = end(jax.local_devices()[:1])
@@ -72,21 +72,21 @@ else:
 
 
 def distance(one, other):
+    if other.dtype.kind != "f":  # a key, a bar, a count: the same, or infinitely far
+        return 0.0 if np.array_equal(one, other) else float("inf")
     largest = max(np.abs(other).max(), 1e-3)
     return float(np.abs(np.float64(one) - np.float64(other)).max() / largest)
 
 
-weights, statistics = (
-    max(jax.tree.leaves(jax.tree.map(distance, divided[part], reference[part]))) for part in (0, 1)
+assert jax.tree.map(lambda x: (x.shape, x.dtype), divided) == jax.tree.map(
+    lambda x: (x.shape, x.dtype), reference
 )
-counts = [
-    [np.asarray(x.ends.actions).tolist(), np.asarray(x.ends.reasons).tolist(), x.minibatches.tolist()]
-    for x in (divided[2], reference[2])
-]
+places, _ = jax.tree_util.tree_flatten_with_path(jax.tree.map(distance, divided, reference))
 print(json.dumps({
-    "devices": jax.device_count(), "weights": weights, "statistics": statistics,
-    "same": counts[0] == counts[1], "truncated": int(reference[2].ends.reasons[..., 3:].sum()),
-    "minibatches": int(reference[2].minibatches.sum()),
+    "devices": jax.device_count(),
+    "apart": {jax.tree_util.keystr(path): far for path, far in places},
+    "truncated": int(reference[1].ends.reasons[..., 3:].sum()),
+    "minibatches": int(reference[1].minibatches.sum()),
 }))
 """
 
@@ -117,15 +117,24 @@ def is_the_same(found: dict[str, Any], updates: int = 4) -> bool:
     assert found["devices"] == 8
     assert found["truncated"] >= 20 * updates
     assert found["minibatches"] % (updates * 2 * 3) == 0  # the partial one among them
-    return bool(found["weights"] < 2e-5 and found["statistics"] < 1e-6 and found["same"])
+    apart = found["apart"]
+    limits = {name: 1e-6 if ".moments" in name or ".returns" in name else 5e-5 for name in apart}
+    assert {"[0].learner.params['params']['action_head']['bias']", "[0].key"} <= apart.keys()
+    return not any(far > limits[name] for name, far in apart.items())
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("form", ["gpu", "cpu"])
+def test_eight_devices_end_where_one_does(form: str) -> None:
+    """In every array of the agent and of what each update says of itself."""
+    assert is_the_same(compared(form))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("form", "agents", "processes"),
-    [("gpu", 1, 1), ("cpu", 1, 1), ("cpu", 2, 1), ("gpu", 2, 1), ("gpu", 1, 2), ("cpu", 1, 2)],
+    ("form", "agents", "processes"), [("cpu", 2, 1), ("gpu", 2, 1), ("gpu", 1, 2), ("cpu", 1, 2)]
 )
-def test_eight_devices_end_where_one_does(form: str, agents: int, processes: int) -> None:
+def test_so_do_several_agents_and_processes(form: str, agents: int, processes: int) -> None:
     assert is_the_same(compared(form, "", agents, processes))
 
 
