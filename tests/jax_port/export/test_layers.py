@@ -73,7 +73,9 @@ def test_another_sign_of_nothing_and_another_shape_are_other_bits() -> None:
     layers = {name: dict(kinds) for name, kinds in plus.params["params"].items()}
     layers["policy_1"]["kernel"] = layers["policy_1"]["kernel"].reshape(8, 32)
     other = replace(policy, params={"params": layers})
-    zeros = {name: {**kinds, "kernel": 0 * kinds["kernel"]} for name, kinds in layers.items()}
+    zeros = {
+        name: {**kinds, "kernel": np.zeros_like(kinds["kernel"])} for name, kinds in layers.items()
+    }
     square = {**zeros, "policy_1": {**zeros["policy_1"], "kernel": np.zeros((16, 16), np.float32)}}
     assert "policy_1.weight" in same_bits(plus, other)
     assert same_bits(

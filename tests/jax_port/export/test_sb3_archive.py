@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -168,6 +169,15 @@ class Doubled(BaseFeaturesExtractor):
         return 2.0 * x
 
 
+def by_value(base: type) -> Any:
+    """Return a class as a script has it: a pickle holds its code, and no path to find it by."""
+
+    class Own(base):  # type: ignore[misc]
+        pass
+
+    return Own
+
+
 class ReluPolicy(MaskableActorCriticPolicy):
     """Sets its activation itself, so that no argument names it."""
 
@@ -194,13 +204,19 @@ def foreign(
         {"activation_fn": nn.LeakyReLU, "net_arch": [8]},
         {"activation_fn": nn.ReLU6, "net_arch": [8]},
         {"activation_fn": nn.Tanhshrink, "net_arch": [8]},
+        {"activation_fn": by_value(nn.ReLU), "net_arch": [8]},
         {"policy": ReluPolicy, "net_arch": [8]},
         {"features_extractor_class": Doubled, "net_arch": [8]},
+        {"features_extractor_class": by_value(Doubled), "net_arch": [8]},
+        {"features_extractor_class": partial(Doubled), "net_arch": [8]},
         {"net_arch": []},
         {"algorithm": PPO, "net_arch": [8]},
         {"algorithm": DQN, "net_arch": [8]},
     ],
-    ids=["leaky", "relu6", "tanhshrink", "own policy", "own extractor", "no layer", "PPO", "DQN"],
+    ids=[
+        *("leaky", "relu6", "tanhshrink", "own activation", "own policy", "own extractor", "by value"),
+        *("partial", "no layer", "PPO", "DQN"),
+    ],
 )
 def test_a_network_that_is_not_understood_is_refused(tmp_path: Path, made: dict[str, Any]) -> None:
     with refuses():

@@ -55,12 +55,13 @@ class Follows:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self.closed = 0
 
     def write(self, records: Sequence[Record]) -> None:
         self.records += records
 
     def close(self) -> None:
-        pass
+        self.closed += 1
 
 
 class Told(NamedTuple):
@@ -68,7 +69,7 @@ class Told(NamedTuple):
 
     Attributes:
         folder: of the run.
-        follows: a logger of all of it, the second of two.
+        follows: two loggers of all of it.
         watched: updates and policies at each call.
         losses: (records, newest checkpoint) at each check of losses.
         weights: (updates, newest checkpoint) at each check of weights.
@@ -76,7 +77,7 @@ class Told(NamedTuple):
     """
 
     folder: Path
-    follows: Follows
+    follows: tuple[Follows, Follows]
     watched: list[tuple[int, list[Record], list[Policy]]]
     losses: Places
     weights: Places
@@ -86,7 +87,7 @@ class Told(NamedTuple):
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("told") / "run"
-    seen = Told(folder, Follows(), [], [], [], {})
+    seen = Told(folder, (Follows(), Follows()), [], [], [], {})
     check_losses, check_weights = runs.require_finite_losses, runs.require_finite_weights
 
     def losses(records: Sequence[Record], folder: Path, saved: int) -> None:
@@ -102,7 +103,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
     asked: Any = {"watch": watch, "programs": seen.programs}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "make_loggers", lambda *_: [Follows(), seen.follows])
+        patch.setattr(runs, "make_loggers", lambda *_: [*seen.follows])
         patch.setattr(runs, "require_finite_losses", losses)
         patch.setattr(runs, "require_finite_weights", weights)
         assert not runs.run(PLAN, folder, stop=lambda: True, begin=True, **asked)
@@ -112,10 +113,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 def test_loggers_are_told_every_update_of_every_agent(told: Told) -> None:
     whole = [(update, agent) for update in range(1, 6) for agent in range(3)]
-    assert [(one["update"], one["agent"]) for one in told.follows.records] == whole
-    assert told.follows.records == read_log(told.folder)
+    log = read_log(told.folder)
+    assert [(one["update"], one["agent"]) for one in log] == whole
+    assert [one.records for one in told.follows] == [log, log]
+    assert [one.closed for one in told.follows] == [2, 2]  # once by each of the two calls
     assert [updates for updates, _, _ in told.watched] == [2, 4, 5]
-    assert [one for _, records, _ in told.watched for one in records] == told.follows.records
+    assert [one for _, records, _ in told.watched for one in records] == log
 
 
 def test_losses_are_checked_at_each_call_and_weights_at_each_checkpoint(told: Told) -> None:
