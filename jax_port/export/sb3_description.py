@@ -44,8 +44,10 @@ ACTIVATIONS = {
 }
 DEFAULT_ACTIVATION = "torch.nn.modules.activation.Tanh"
 """SB3's own, where a model names none; shapes do not tell it."""
-EXTRACTORS = (None, "stable_baselines3.common.torch_layers.FlattenExtractor")
-"""Feature extractors that leave a vector as it is."""
+EXTRACTOR = "stable_baselines3.common.torch_layers.FlattenExtractor"
+"""The feature extractor that leaves a vector as it is, and SB3's own where a model names none."""
+OWN_CLASS = "a class of one's own"
+"""What has no path: a pickle holds it by value, as one of a script, or as a call that makes it."""
 WITHOUT_EFFECT = frozenset(
     (
         *("net_arch", "activation_fn", "features_extractor_class", "features_extractor_kwargs"),
@@ -72,21 +74,12 @@ def network_of(archive: Archive) -> NetworkSpec:
             f"{archive.path}: its policy was made with {', '.join(unknown)}, which is not known here; "
             "train a MaskablePPO with MlpPolicy, net_arch and activation_fn alone"
         )
-    extractor = kwargs.get("features_extractor_class")
-    if (path_of(extractor) if extractor is not None else None) not in EXTRACTORS or kwargs.get(
-        "features_extractor_kwargs"
-    ):
-        name = path_of(extractor) or extractor
-        raise InputError(
-            f"{archive.path}: its features pass through {name!s:.80}, which may change them; train "
-            f"with "
-            "MlpPolicy's own feature extractor"
-        )
+    _require_plain_features(archive, kwargs)
     activation = kwargs.get("activation_fn")
     path = DEFAULT_ACTIVATION if activation is None else path_of(activation)
     if path not in ACTIVATIONS:
         raise InputError(
-            f"{archive.path}: its activation {path or activation!s:.80} is not one of "
+            f"{archive.path}: its activation {path or OWN_CLASS:.80} is not one of "
             f"{', '.join(name.rsplit('.', 1)[1] for name in ACTIVATIONS)}; train with one of these"
         )
     for mlp, whose in (("policy", "policy"), ("value", "value network")):
@@ -96,6 +89,19 @@ def network_of(archive: Archive) -> NetworkSpec:
                 "in both of its MLPs; train with a net_arch such as dict(pi=[64, 64], vf=[64, 64])"
             )
     return sb3_spec(archive.state, ACTIVATIONS[path])
+
+
+def _require_plain_features(archive: Archive, kwargs: Mapping[str, Any]) -> None:
+    """Refuse a feature extractor that may change a vector, of which a class in a script has no path."""
+    extractor, arguments = (kwargs.get(f"features_extractor_{name}") for name in ("class", "kwargs"))
+    path = EXTRACTOR if extractor is None else path_of(extractor)
+    if path == EXTRACTOR and not arguments:
+        return
+    made_with = " with arguments" if arguments else ""
+    raise InputError(
+        f"{archive.path}: its features pass through {path or OWN_CLASS:.80}{made_with}, "
+        "which may change them; train with MlpPolicy's own feature extractor"
+    )
 
 
 def _require_policy_class(archive: Archive) -> None:

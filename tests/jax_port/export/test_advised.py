@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from jax_port.export import torch_policy
-from jax_port.export.advised import TRAINED_WITH, load_network
+from jax_port.export.advised import TRAINED_WITH, fusion_of, load_network
 from jax_port.export.bundle import POLICY, export
 from jax_port.export.manifest import read_manifest
 from jax_port.ppo.policy import save_policy
@@ -83,3 +85,38 @@ def test_a_bundle_without_a_prior_has_none_to_add() -> None:
     none = torch.zeros(1, 3), torch.zeros(1), torch.zeros(1)
     with refuses(kind=ValueError):
         torch_policy.prior_of(bundle(1), *none)
+
+
+@pytest.mark.parametrize("rule", ["weighted", "gated"])
+def test_a_prior_is_computed_in_double_precision_and_rounded_at_the_end(
+    rule: str, tmp_path: Path
+) -> None:
+    """Of float32 settings; the actions on an open trade take what hold has."""
+    told = {"rule": rule, "weight": 1.7, "threshold": 0.3, "fade": 0.15, "most_age": 6}
+    manifest = {"trained_with_advice": {"way": "prior"}, "fusion": told, "actions": [*"abcdef"]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    rng = np.random.default_rng(0)
+    advice = rng.dirichlet([1.0, 0.5, 2.0], 400).astype(np.float32)
+    confidence = rng.random(400).astype(np.float32)
+    ages = rng.integers(-1, 9, 400)
+    weight, fade = (np.float64(np.float32(told[name])) for name in ("weight", "fade"))
+    fresh = np.power(1.0 - fade, np.maximum(ages, 0)).astype(np.float32).astype(np.float64)
+    counts = (ages >= 0) & (ages <= 6)
+    if rule == "gated":
+        counts &= confidence >= np.float32(0.3)
+    logs = np.log(0.97 * advice.astype(np.float64) + 0.01)[:, [0, 1, 2, 0, 0, 0]]
+    expected = (np.where(counts, weight * fresh, 0.0)[:, None] * logs).astype(np.float32)
+    prior = torch_policy.prior_of(tmp_path, *map(torch.from_numpy, (advice, confidence, ages)))
+    np.testing.assert_array_equal(prior.numpy(), expected)
+    assert prior.dtype == torch.float32
+    assert 0.2 < counts.mean() < 0.8
+
+
+def test_a_prior_is_asked_for_at_every_bar_and_is_otherwise_as_it_was_trained_with() -> None:
+    """As in training, which had an answer at each: no pause after one, and no question of its own."""
+    trained = FusionSettings("weighted", 1.5, 0.4, 5, 0.1, 7, 4, True, 0.2, 9)
+    use = AdviceUse("prior", trained, "rules", "rules", "", "", "never")
+    bare = FusionSettings("weighted", 1.5, 0.4, 5, 0.1, 1, 0, False, 0.2, 9)
+    assert fusion_of(use, "here") == bare
+    with refuses():
+        fusion_of(replace(use, way="columns"), "here")

@@ -15,8 +15,10 @@ import torch
 
 from foundation.files import WriteError, file_digest
 from jax_port.export import torch_policy
-from jax_port.export.bundle import FILES, export
-from jax_port.export.manifest import read_manifest
+from jax_port.export.advised import TRAINED_WITH
+from jax_port.export.bundle import FILES, _writers, export
+from jax_port.export.manifest import contract_of, describe, read_manifest
+from jax_port.export.sb3 import NORMALIZER
 from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
 from tests.jax_port.export.made_bundle import bundle, made_policy
@@ -187,3 +189,12 @@ def test_a_policy_that_changes_while_it_is_exported_is_refused(tmp_path: Path, m
     with refuses():
         export(source, tmp_path / "bundle", on_progress=change)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_of_several_contracts_the_one_that_is_named_goes_into_every_file() -> None:
+    data = [{"symbol": "ES"}, {"symbol": "NQ"}]
+    policy = replace(made_policy(1), about={"data": data})
+    manifest = describe(policy, contract_of(policy, "NQ"), {"file": "p", "sha256": "0"})
+    assert manifest["contract"]["symbol"] == "NQ"
+    writers = _writers(policy, {**manifest, TRAINED_WITH: None}, bundle(1) / "policy.safetensors")
+    assert {*writers, NORMALIZER} == {*FILES}

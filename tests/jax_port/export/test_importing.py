@@ -141,3 +141,14 @@ def test_a_zip_with_another_activation_than_the_runs_loses_the_proof(tmp_path: P
 def test_what_was_trained_with_a_prior_does_not_come_in_bare(name: str) -> None:
     with refuses():
         read_policy(prior_bundle() / name)
+
+
+def test_a_folder_s_one_zip_is_its_model(tmp_path: Path) -> None:
+    """A folder of that name is none."""
+    for name in (MODEL, NORMALIZER):
+        shutil.copy(bundle(1) / name, tmp_path)
+    (tmp_path / "a.zip").mkdir()
+    assert read_policy(tmp_path).about["imported"]["from"] == MODEL
+    shutil.copy(bundle(1) / MODEL, tmp_path / "other.zip")
+    with refuses():
+        read_policy(tmp_path)

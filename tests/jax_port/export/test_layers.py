@@ -59,3 +59,25 @@ def test_each_weight_and_each_statistic_of_another_policy_is_named() -> None:
         changed = {**named, name: np.nextafter(value, np.float32(np.inf))}
         other_policy = replace(policy, params=to_flax(changed, policy.spec))
         assert same_bits(policy, other_policy) == [name]
+
+
+def test_another_sign_of_nothing_and_another_shape_are_other_bits() -> None:
+    policy = made_policy(1)
+    bias = np.zeros(3, np.float32)
+    named = {**to_torch(policy.params), "action_head.bias": bias}
+    plus, minus = (
+        replace(policy, params=to_flax({**named, "action_head.bias": sign}, policy.spec))
+        for sign in (bias, -bias)
+    )
+    assert same_bits(plus, minus) == ["action_head.bias"]
+    layers = {name: dict(kinds) for name, kinds in plus.params["params"].items()}
+    layers["policy_1"]["kernel"] = layers["policy_1"]["kernel"].reshape(8, 32)
+    other = replace(policy, params={"params": layers})
+    zeros = {
+        name: {**kinds, "kernel": np.zeros_like(kinds["kernel"])} for name, kinds in layers.items()
+    }
+    square = {**zeros, "policy_1": {**zeros["policy_1"], "kernel": np.zeros((16, 16), np.float32)}}
+    assert "policy_1.weight" in same_bits(plus, other)
+    assert same_bits(
+        replace(policy, params={"params": zeros}), replace(policy, params={"params": square})
+    ) == ["policy_1.weight"]

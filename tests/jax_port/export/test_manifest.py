@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +21,7 @@ from jax_port.export.manifest import (
     ACTIONS,
     MANIFEST,
     POSITION,
+    check_files,
     contract_of,
     describe,
     read_manifest,
@@ -194,3 +196,21 @@ def test_a_policy_of_several_contracts_trades_one_of_them_and_no_other() -> None
     for other in ("RTY", "MES", None):
         with refuses():
             contract_of(policy, other)
+
+
+def test_every_file_of_a_bundle_is_held_to_the_manifest(tmp_path: Path) -> None:
+    names = ("b.onnx", "a.pt", "c.json")
+    for name in names:
+        (tmp_path / name).write_text(name)
+    told = {"files": {name: sha256(name.encode()).hexdigest() for name in names}}
+    check_files(tmp_path, told)
+    for name in names:
+        for change in ("changed", None):
+            if change is None:
+                (tmp_path / name).unlink()
+            else:
+                (tmp_path / name).write_text(change)
+            with refuses():
+                check_files(tmp_path, told)
+        (tmp_path / name).write_text(name)
+    check_files(tmp_path, told)

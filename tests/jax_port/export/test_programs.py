@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from jax_port.export.bundle import make_module
 from jax_port.export.manifest import read_manifest
-from jax_port.export.programs import PROGRAM, save_program
+from jax_port.export.programs import PROGRAM, _quiet, save_program
 from jax_port.export.torch_policy import TradingPolicy
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
@@ -49,3 +50,16 @@ def test_a_program_takes_more_than_a_million_rows(tmp_path: Path) -> None:
     with torch.no_grad():
         actions, _ = torch.export.load(tmp_path / PROGRAM).module()(*given)
     assert actions.shape == (count,)
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.CRITICAL])
+def test_a_log_that_is_held_back_speaks_again_as_loud_as_before(level: int) -> None:
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    try:
+        log.setLevel(level)
+        with _quiet():
+            assert log.level == logging.ERROR
+        assert log.level == level
+    finally:
+        log.setLevel(before)

@@ -69,6 +69,9 @@ def test_what_is_wanted_taken_and_opened_is_the_policys_the_masks_and_the_rules(
     ticks = compute_ticks(bars.session("rth"), compute_features(bars.session("rth")), CONFIG)
     for seen in plays:
         alive = seen.alive
+        assert (alive[1:] <= alive[:-1]).all()  # what has ended stays so
+        assert not ((seen.entered != 0) | seen.exited)[~alive].any()
+        assert seen.exited.sum(axis=0).tolist() == (seen.entered != 0).sum(axis=0).tolist()
         np.testing.assert_array_equal(seen.row[0], market.starts[starts])
         assert np.take_along_axis(seen.masks, seen.taken[..., None], axis=2)[..., 0][alive].all()
         exact = in_float64(policy, seen.obs[alive], seen.masks[alive])
@@ -88,3 +91,11 @@ def test_what_is_wanted_taken_and_opened_is_the_policys_the_masks_and_the_rules(
             assert not getattr(seen, name)[~opened].any()
     explored = plays[3].taken != plays[3].wanted
     assert 0.03 < explored[plays[3].alive].mean() < 0.5  # mostly one action is allowed
+
+
+def test_a_lead_is_that_of_the_best_allowed_over_the_next_allowed() -> None:
+    logits = np.array(
+        [[1.0, 5.0, 3.5], [1.0, 5.0, 3.5], [1.0, 5.0, 3.5], [-2e9, 2.0, 2.0], [7, 1, -3e9]]
+    )
+    masks = np.array([[1, 1, 1], [1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 1, 1]], bool)
+    assert lead(logits, masks).tolist() == [1.5, 2.5, np.inf, 0.0, 3e9 + 1]

@@ -12,6 +12,8 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,9 +28,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
+from jax_port.export.checks.tensors import CONVERTED
 from jax_port.export.importing import read_policy
+from jax_port.export.layers import same_bits
 from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, require_same_decisions
 from jax_port.export.sb3_archive import last_seen_raw, read_archive, read_normalizer
+from jax_port.export.sb3_description import network_of
 from markets import EnvConfig, InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.sentences import refuses
@@ -164,6 +169,15 @@ class Doubled(BaseFeaturesExtractor):
         return 2.0 * x
 
 
+def by_value(base: type) -> Any:
+    """Return a class as a script has it: a pickle holds its code, and no path to find it by."""
+
+    class Own(base):  # type: ignore[misc]
+        pass
+
+    return Own
+
+
 class ReluPolicy(MaskableActorCriticPolicy):
     """Sets its activation itself, so that no argument names it."""
 
@@ -190,13 +204,19 @@ def foreign(
         {"activation_fn": nn.LeakyReLU, "net_arch": [8]},
         {"activation_fn": nn.ReLU6, "net_arch": [8]},
         {"activation_fn": nn.Tanhshrink, "net_arch": [8]},
+        {"activation_fn": by_value(nn.ReLU), "net_arch": [8]},
         {"policy": ReluPolicy, "net_arch": [8]},
         {"features_extractor_class": Doubled, "net_arch": [8]},
+        {"features_extractor_class": by_value(Doubled), "net_arch": [8]},
+        {"features_extractor_class": partial(Doubled), "net_arch": [8]},
         {"net_arch": []},
         {"algorithm": PPO, "net_arch": [8]},
         {"algorithm": DQN, "net_arch": [8]},
     ],
-    ids=["leaky", "relu6", "tanhshrink", "own policy", "own extractor", "no layer", "PPO", "DQN"],
+    ids=[
+        *("leaky", "relu6", "tanhshrink", "own activation", "own policy", "own extractor", "by value"),
+        *("partial", "no layer", "PPO", "DQN"),
+    ],
 )
 def test_a_network_that_is_not_understood_is_refused(tmp_path: Path, made: dict[str, Any]) -> None:
     with refuses():
@@ -267,3 +287,83 @@ def test_observations_at_the_clip_were_normalised(largest: float, raw: bool) -> 
     archive: Any = SimpleNamespace(stored=lambda name: seen if name == "_last_obs" else None)
     assert last_seen_raw(archive) == raw
     assert last_seen_raw(SimpleNamespace(stored=lambda name: None)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"clip_obs": 9.5}, {"epsilon": 1e-7}, {"epsilon": 0.0}, {"clip_obs": 5.0, "epsilon": 1e-4}],
+)
+def test_a_normaliser_of_another_clip_or_epsilon_is_refused(
+    other: dict[str, float], tmp_path: Path
+) -> None:
+    env = DummyVecEnv([lambda: Spaces(225, 3)])
+    for numbers in ({}, other):
+        VecNormalize(env, **numbers).save(str(tmp_path / NORMALIZER))
+        if numbers:
+            with refuses():
+                read_normalizer(tmp_path / NORMALIZER)
+        else:
+            assert read_normalizer(tmp_path / NORMALIZER).statistics is not None
+
+
+@pytest.mark.parametrize(("count", "taken"), [(0.0, True), (-1.0, False), (np.nan, False)])
+def test_a_count_of_less_than_nothing_is_refused(count: float, taken: bool, tmp_path: Path) -> None:
+    normalizer = VecNormalize(DummyVecEnv([lambda: Spaces(225, 3)]), norm_reward=False)
+    moments: Any = normalizer.obs_rms
+    moments.mean, moments.var, moments.count = np.arange(225.0), np.arange(1.0, 226.0), count
+    normalizer.save(str(tmp_path / NORMALIZER))
+    if not taken:
+        with refuses():
+            read_normalizer(tmp_path / NORMALIZER)
+        return
+    read = read_normalizer(tmp_path / NORMALIZER)
+    assert not read.norm_reward
+    assert read.statistics is not None
+    assert read.statistics["mean"].tolist() == np.arange(225.0).tolist()
+    assert read.statistics["var"].tolist() == np.arange(1.0, 226.0).tolist()
+    assert read.statistics["count"].tolist() == 0.0
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, None])
+def test_weights_of_another_type_in_a_zip_are_converted_and_it_is_said(
+    kind: torch.dtype | None, copy: Path
+) -> None:
+    """Which are the last layer's alone."""
+
+    def convert(data: bytes) -> bytes:
+        state, made = torch.load(io.BytesIO(data), weights_only=True), io.BytesIO()
+        state["value_net.bias"] = state["value_net.bias"].to(kind)
+        torch.save(state, made)
+        return made.getvalue()
+
+    rewrite(copy / MODEL, {"policy.pth": convert} if kind else {})
+    policy = read_policy(copy / MODEL)
+    said = {} if kind is None else {CONVERTED: str(kind).removeprefix("torch.")}
+    imported = {**policy.about["imported"]}
+    assert imported.pop("from") == MODEL
+    assert len(imported.pop("sha256")) == 64
+    assert imported == {"norm_reward": True, **said}
+    assert same_bits(policy, made_policy(1)) == []
+
+
+def test_a_model_that_saw_nothing_is_raw_where_that_is_said_whatever_lies_beside_it(
+    tmp_path: Path,
+) -> None:
+    path = foreign(tmp_path, net_arch=[8])
+    assert read_policy(path, config=EnvConfig.phase1()).statistics is not None
+    assert read_policy(path, config=EnvConfig.phase1(), raw=True).statistics is None
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"features_extractor_kwargs": {"features_dim": 3}}, {"net_arch": [16], "dist_kwargs": {}}, [8]],
+    ids=["extractor", "unknown", "no names"],
+)
+def test_arguments_of_a_policy_that_are_not_known_are_refused(kwargs: Any) -> None:
+    archive = read_archive(bundle(1) / MODEL)
+    none: Any = {"features_extractor_kwargs": {}, "use_sde": False}
+    activation = {"activation_fn": archive.stored("policy_kwargs")["activation_fn"]}
+    known = replace(archive, data={**archive.data, "policy_kwargs": {**none, **activation}})
+    assert network_of(known) == network_of(archive) == made_policy(1).spec
+    with refuses():
+        network_of(replace(archive, data={**archive.data, "policy_kwargs": kwargs}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,21 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.data.data_loader import prepare
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, save_sb3
+from jax_port.export.sb3 import (
+    MODEL,
+    NORMALIZER,
+    Spaces,
+    make_sb3,
+    require_same_decisions,
+    save_sb3,
+)
+from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.settings import RATES, NetworkSpec
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.export.made_bundle import made_policy
 from tests.jax_port.made_policy import make_policy
+from tests.sentences import refuses
 
 NUMBERS = {
     "learning_rate": 0.0125,
@@ -81,3 +92,31 @@ def test_every_number_of_the_training_is_in_the_zip(
     ]
     assert widths == [5, 3]
     assert model.observation_space.shape == (policy.observation_size,)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize(
+    ("settings", "imported", "own"),
+    [(True, True, True), (True, False, True), (False, True, False), (False, False, True)],
+    ids=["both", "settings", "imported", "neither"],
+)
+def test_a_run_s_own_word_on_rewards_comes_before_that_of_what_it_began_with(
+    settings: bool, imported: bool, own: bool, scaled: bool
+) -> None:
+    """Of a policy that was only imported, its file's; of one that says nothing, the default."""
+    about: dict[str, Any] = {"settings": {"norm_reward": scaled}} if settings else {}
+    if imported:
+        about |= {"imported": {"from": "x.zip", "norm_reward": not scaled}}
+    made = make_sb3(replace(made_policy(1), about=about))[1]
+    assert made.norm_reward is (scaled if settings else not scaled if imported else own)
+
+
+def test_values_of_another_scale_are_noticed(tmp_path: Path) -> None:
+    policy = made_policy(1)
+    save_sb3(policy, tmp_path)
+    archive = read_archive(tmp_path / MODEL)
+    require_same_decisions(policy, archive)
+    layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
+    layers["value_head"]["kernel"] = layers["value_head"]["kernel"] * np.float32(1.001)
+    with refuses(r"(?<=differ by )[\d.e-]+"):
+        require_same_decisions(replace(policy, params={"params": layers}), archive)

@@ -1,12 +1,15 @@
-"""The PyTorch module chooses as MaskablePPO does, where logits differ by their last bits too."""
+"""The PyTorch module computes what its manifest says, and chooses as MaskablePPO does."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from sb3_contrib.common.maskable.distributions import MaskableCategoricalDistribution
 
-from jax_port.export.torch_policy import TradingPolicy
+from jax_port.export.torch_policy import TradingPolicy, from_manifest
 
 ROWS, ACTIONS = 4000, 6
 
@@ -36,3 +39,59 @@ def test_the_likeliest_action_is_the_first_of_equal_probabilities_as_in_maskable
     assert torch.equal(chosen, theirs.mode())
     by_logits = torch.argmax(torch.where(masks, logits, -1e8), dim=1)
     assert (chosen != by_logits).sum() > 20  # probabilities are equal where logits are not
+
+
+SIZES = {"policy": (5, 4, 3), "value": (6, 1)}
+"""Units of each layer of a small network, its head the last."""
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("formula", [{"epsilon": 0.25, "clip": 1.5}, None], ids=["normalised", "raw"])
+def test_logits_values_and_stages_are_those_of_the_manifest_s_numbers(
+    activation: str, formula: dict[str, float] | None
+) -> None:
+    """Computed in NumPy, of observations within the clip and beyond it on either side."""
+    network: dict[str, Any] = {mlp: [{"out": size} for size in sizes] for mlp, sizes in SIZES.items()}
+    module = from_manifest(
+        {
+            "observation": {"size": 2},
+            "actions": ["hold", "buy", "sell"],
+            "network": {**network, "activation": activation},
+            "normalizer": formula,
+        }
+    )
+    rng = np.random.default_rng(3)
+    state = {
+        name: rng.normal(size=tuple(value.shape)).astype(np.float32)
+        for name, value in module.state_dict().items()
+    }
+    mean, var = np.array([6500.125, -2.0]), np.array([0.0, 3.75])
+    if formula is not None:
+        state |= {"statistics.mean": mean, "statistics.var": var, "statistics.count": np.array(7.0)}
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    away = np.array([[0.125, -1.5], [-0.25, 2.0], [2.0, -30.0], [-40.0, 9.0]])
+    obs = (away if formula is None else mean + away).astype(np.float32)
+    masks = np.array([[True, True, False], [True, False, True], [False, True, True], [True] * 3])
+    standardised = seen = obs.astype(np.float64)
+    if formula is not None:
+        standardised = (seen - mean) / np.sqrt(var + 0.25)
+        seen = np.clip(standardised, -1.5, 1.5)
+    expected: dict[str, np.ndarray[Any, Any]] = {"standardised": standardised, "clipped": seen}
+    for mlp, head in (("policy", "action_head"), ("value", "value_head")):
+        x = seen
+        for name in [f"{mlp}_{number}" for number in range(len(SIZES[mlp]) - 1)] + [head]:
+            expected[name] = x @ state[f"{name}.weight"].T.astype(np.float64) + state[f"{name}.bias"]
+            x = np.tanh(expected[name]) if activation == "tanh" else np.maximum(expected[name], 0.0)
+    best = np.where(masks, expected["action_head"], -np.inf).argmax(axis=1)
+    given = torch.from_numpy(obs), torch.from_numpy(masks)
+    with torch.no_grad():
+        stages = module.stages(*given)
+        actions, logits = module(*given)
+        values = module.values(given[0])
+    assert list(stages) == [*expected, "action"]
+    for name, value in expected.items():
+        np.testing.assert_allclose(stages[name].numpy(), value, rtol=1e-5, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(logits.numpy(), expected["action_head"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(values.numpy(), expected["value_head"][:, 0], rtol=1e-5, atol=1e-5)
+    assert stages["action"].tolist() == actions.tolist() == best.tolist()
+    assert len(set(best.tolist())) > 1

@@ -15,6 +15,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
+from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.json_reading import decode_json
 from jax_port.export.manifest import describe
@@ -29,6 +30,7 @@ from jax_port.runs.lineage import (
     LINEAGE,
     SAME_BY_PARTS,
     STRENGTHS,
+    UNKNOWN,
     ancestor,
     in_words,
     lineage_of,
@@ -353,3 +355,32 @@ def test_a_stretch_s_proof_is_the_one_given_and_the_plan_s_only_where_the_run_be
     for number, (begin, certificate) in enumerate(product((True, False), (None, newer, "ungated"))):
         runs.run(plan, tmp_path / str(number), begin=begin, certificate=certificate)
     assert proofs == [of_plan, newer, "ungated", "ungated", newer, "ungated"]
+
+
+def test_what_only_a_stretch_of_what_it_grew_from_tells_counts_too() -> None:
+    """A verdict that is no proof, in the policy's own certificate or behind it, and orders by group."""
+
+    def one(**more: Any) -> dict[str, Any]:
+        return {"updates": [0, 1], "certificate": PROOF, "code": "a", "made": {}, **more}
+
+    def grown(certificate: Any, *stretches: dict[str, Any]) -> dict[str, Any]:
+        return {"sha256": "0", "certificate": certificate, "lineage": {"stretches": stretches}}
+
+    different = {"verdict": "different", "sha256": "3" * 64}
+    for before in (grown(different, one()), grown(PROOF, one(), one(certificate=different))):
+        assert weakest([one()], before) == different
+    by_group = grown(PROOF, one(), one(order_groups=2))
+    assert in_words(weakest([one()], by_group)) == "same, minibatches by group"
+
+
+def test_code_that_is_not_what_its_source_says_has_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(modules: Any) -> str:
+        raise InputError("run.py: changed while it was loaded; start again")
+
+    monkeypatch.setattr(lineage, "code_digest", changed)
+    with refuses():
+        lineage.stretch(5, PROOF, {})
+    for none in (UNGATED, {}):
+        found = lineage.stretch(5, none, {"device": "cpu"})
+        assert (found["updates"], found["made"]) == ([5, 5], {"device": "cpu"})
+        assert (found["certificate"], found["code"]) == (UNGATED, UNKNOWN)

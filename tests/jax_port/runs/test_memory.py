@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
+from jax_port.ppo.own.module import own_network
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
+from jax_port.runs import memory
 from jax_port.runs.memory import COPIES, require_training_memory, training_bytes
 from markets import EnvConfig
 from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.ppo.own.networks import Shared
 from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1()
@@ -66,6 +73,44 @@ def test_devices_share_environments_and_with_orders_by_group_the_rollout() -> No
     assert alone["environments"] == 8 * split["environments"] == 8 * own["environments"]
     assert alone["the rollout"] == split["the rollout"] == 8 * own["the rollout"]
     assert alone["weights"] == split["weights"] == own["weights"]
+
+
+def test_what_is_asked_for_is_each_memory_s_share_against_what_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(memory, "require_memory", lambda *given: asked.append(given))
+    monkeypatch.setattr(memory, "_memories", lambda: 8)
+    monkeypatch.setattr(memory, "_device_memory", lambda: 12_345)
+    settings = TrainSettings().override(order_groups=8, pi=(7, 5), vf=(11,))
+    require_training_memory(settings, CONFIG, 3, 5, 4)
+    ((_, parts, lower, most),) = asked
+    assert parts == training_bytes(settings, CONFIG, 3, 5, 4, 8)
+    assert parts["metrics"] == 3 * 5 * 100
+    assert (lower.keys(), most) == (parts.keys(), 12_345)
+
+
+@pytest.mark.parametrize(("platform", "memories", "most"), [("cpu", 3, None), ("gpu", 5, 7)])
+def test_devices_of_a_process_s_cpu_have_one_memory_and_all_others_their_own(
+    platform: str, memories: int, most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats: dict[str, int] | None = {"bytes_limit": 7, "bytes_in_use": 9}
+    device = SimpleNamespace(platform=platform, memory_stats=lambda: stats)
+    seen = SimpleNamespace(
+        devices=lambda: [device] * 5, process_count=lambda: 3, device_count=lambda: 5
+    )
+    monkeypatch.setattr(memory, "jax", seen)
+    assert (memory._memories(), memory._device_memory()) == (memories, most)
+    for stats in ({"bytes_in_use": 9}, {}, None):  # noqa: B007
+        assert memory._device_memory() is None
+
+
+def test_weights_of_a_network_of_one_s_own_are_counted_with_the_phase_s_actions() -> None:
+    config = EnvConfig.phase2(window_size=2)
+    settings = replace(TrainSettings(), own=own_network(Shared(6)))
+    trunk, norm, heads = (2 * len(FEATURES) + 8 + 1) * 8, 2 * 8, (8 + 1) * 6 + (8 + 1)
+    found = training_bytes(settings, config, 3, 1)
+    assert found["weights"] == 3 * 4 * COPIES * (trunk + norm + heads)
 
 
 @pytest.mark.slow

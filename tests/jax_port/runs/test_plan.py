@@ -13,7 +13,7 @@ from foundation.files import file_digest, write_json
 from jax_port.data.data_loader import prepare
 from jax_port.ppo.policy import Policy, save_policy
 from jax_port.ppo.settings import TrainSettings
-from jax_port.runs.plan import Plan, read_plan
+from jax_port.runs.plan import DRAWN, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
@@ -176,3 +176,20 @@ def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> 
     of_two = EnvConfig.phase2(window_size=2)
     with refuses():
         plan_of(config, make_policy(market, of_two)).initial_policy()
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_weights_that_were_only_drawn_are_begun_with_and_grew_from_nothing(
+    drawn: bool, tmp_path: Path
+) -> None:
+    config, data = EnvConfig.phase1(window_size=2), (Source("ES", kind="synthetic", days=2),)
+    path = tmp_path / "policy.safetensors"
+    about: dict[str, Any] = {DRAWN: True} if drawn else {}
+    save_policy(path, make_policy(prepare(data[0].read(), config), config, **about))
+    initial = {"path": str(path), "sha256": file_digest(path)}
+    settings = TrainSettings().override(pi=(16, 16), vf=(8,))
+    plan = Plan(settings, TrainingData(data), config, initial=initial)
+    assert plan.initial_policy() is not None
+    grown = {"sha256": initial["sha256"], "certificate": "ungated", "lineage": {}}
+    assert plan.grew_from() == (None if drawn else grown)
+    assert replace(plan, initial={}).grew_from() is None

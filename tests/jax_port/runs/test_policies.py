@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.ppo.own.module import own_network
 from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents
@@ -20,12 +21,22 @@ from jax_port.runs import run as runs
 from jax_port.runs.logs.ranking import rank
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
-from jax_port.runs.policies import BEST, CHOSEN, LAST, policies_of, write_last_and_best
+from jax_port.runs.policies import (
+    BEST,
+    CHOSEN,
+    FINISHED,
+    LAST,
+    missing_policies,
+    policies_of,
+    policy_file,
+    write_last_and_best,
+)
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
+from tests.jax_port.ppo.own.networks import Separate
 from tests.jax_port.runs import test_run
 
 SETTINGS = TrainSettings(n_envs=4, n_steps=8, batch_size=16).override(pi=(4, 3), vf=(5,))
@@ -82,6 +93,28 @@ def test_a_policy_of_several_is_all_its_own_agents(agents: TrainState) -> None:
         assert {name: policy.about["settings"][name] for name in RATES} == {
             name: getattr(alone.settings, name) for name in RATES
         }
+
+
+def test_a_policy_says_what_network_it_is_of_and_with_what_advice_it_was_trained(
+    agents: TrainState,
+) -> None:
+    own = own_network(Separate())
+    with_own = replace(PLAN, settings=replace(SETTINGS, own=own))
+    for plan, network, advice in ((PLAN, None, None), (ADVISED, None, USE), (with_own, own, None)):
+        found = [(one.own, one.advice) for one in policies_of(plan, agents, {})]
+        assert found == [(network, advice)] * len(AGENTS)
+
+
+def test_policies_are_missing_of_the_end_alone_that_the_newest_checkpoint_is_of(tmp_path: Path) -> None:
+    for number in (0, 2):
+        policy_file(tmp_path, number).touch()
+    assert missing_policies(PLAN, tmp_path, 2) is None
+    (tmp_path / FINISHED).write_text('{"updates": 2, "policies": 3}')
+    assert missing_policies(PLAN, tmp_path, 2) == [1]
+    assert missing_policies(PLAN, tmp_path, 1) is None
+    assert missing_policies(PLAN, tmp_path, 3) is None
+    policy_file(tmp_path, 1).touch()
+    assert missing_policies(PLAN, tmp_path, 2) == []
 
 
 def _records(**pnl: float | None) -> list[Mapping[str, Any]]:

@@ -135,6 +135,10 @@ def test_what_does_not_fit_is_refused(table: Path, tmp_path: Path) -> None:
     stranger = make_table(tmp_path, model="other rules")
     with refuses():
         from_tables("prior", FusionSettings(), [table, stranger], 2, None)
+    # Another advisor's table in the place of the one that a run began with.
+    moved = replace(advice(table), tables=(str(stranger),))
+    with refuses():
+        moved.read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
 
 
 @pytest.mark.parametrize("way", ["prior", "columns"])
@@ -200,6 +204,7 @@ def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Pat
     _, facts = TrainingData(sources, advice=told).prepared(CONFIG)
     files = [file_digest(place / TABLE if place.is_dir() else place) for place in (table, second)]
     assert [one["advice"]["sha256"] for one in facts] == files
+    assert [one["advice"]["cutoff"] for one in facts] == ["never", "never"]
     assert files[0] != files[1]
     with refuses():
         TrainingData(sources[::-1], advice=told).prepared(CONFIG)

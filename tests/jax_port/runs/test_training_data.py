@@ -176,3 +176,16 @@ def test_what_is_said_of_dates_is_what_bars_there_are() -> None:
     assert (facts["first"], facts["last"]) == (_days(WEEK)[0], _days(WEEK)[-1])
     assert facts["first"] > "2025-01-04"
     assert facts["last"] < "2025-01-12"
+
+
+@pytest.mark.parametrize("first", ["", "2025-01-07"])
+def test_a_file_s_bars_go_by_the_name_that_their_source_gives_them(first: str, tmp_path: Path) -> None:
+    """And with what was accepted of them, whether all their days are trained on or not."""
+    write_bars(synthetic_bars("ES", days=4, seed=0), path := tmp_path / "bars.csv")
+    source = Source("ES", str(path), name="mine", accepted=["zeros"])
+    for own, name, accepted in (
+        (source, "mine", ("zeros",)),
+        (replace(source, name=""), path.name, ()),
+    ):
+        (market,), (facts,) = TrainingData((own,), first).prepared(CONFIG)
+        assert (facts["source"], market.source, market.accepted) == (name, name, accepted)

@@ -60,6 +60,9 @@ def test_plain_tensors_come_in_as_they_are() -> None:
     assert all(value.is_contiguous() and not value.requires_grad for value in found.values())
     narrow, converted = as_float32(found, "x", "mend it")
     assert converted == "float64"
+    half = {**found, "last": torch.ones(2, dtype=torch.float16)}
+    assert as_float32(half, "x", "mend it")[1] == "float16 and float64"
+    assert as_float32({"one": found["one"]}, "x", "mend it")[1] == ""
     assert {value.dtype for value in narrow.values()} == {np.dtype(np.float32)}
 
 

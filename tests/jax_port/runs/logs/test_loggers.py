@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -167,11 +168,13 @@ def test_each_agent_has_a_run_of_wandb_of_its_own_and_goes_on_with_it(
     """As its package is asked, which need not be there; only a server knows runs of before."""
     asked: list[dict[str, Any]] = []
     logged: list[tuple[str, dict[str, float], int]] = []
+    finished: list[str] = []
 
     def init(**given: Any) -> Any:
         asked.append(given)
         return SimpleNamespace(
-            log=lambda values, step: logged.append((given["name"], values, step)), finish=lambda: None
+            log=lambda values, step: logged.append((given["name"], values, step)),
+            finish=lambda: finished.append(given["name"]),
         )
 
     package: Any = ModuleType("wandb")
@@ -184,8 +187,9 @@ def test_each_agent_has_a_run_of_wandb_of_its_own_and_goes_on_with_it(
         ("run", PLAN),
         ("other", PLAN),
         ("run", replace(PLAN, updates_per_call=3)),
+        ("elsewhere/run", PLAN),
     ):
-        (logger,) = make_loggers(["wandb"], tmp_path / folder, plan)
+        (logger,) = make_loggers(["wandb", "wandb"], tmp_path / folder, plan)
         logger.write(RECORDS[:2])
         logger.close()
     assert {(one["project"], one["mode"], one["resume"]) for one in asked} == {
@@ -193,7 +197,8 @@ def test_each_agent_has_a_run_of_wandb_of_its_own_and_goes_on_with_it(
     }
     ids = [one["id"] for one in asked]
     assert ids[:2] == ids[2:4]  # the same run once more
-    assert len(set(ids)) == 6
+    assert len(set(ids)) == 8
+    assert finished == [one["name"] for one in asked]
     assert [one["name"] for one in asked[4:6]] == ["other-agent-0", "other-agent-1"]
     assert [(one["config"]["learning_rate"], one["config"]["seed"]) for one in asked[:2]] == [
         (PLAN.settings.learning_rate, 0),
@@ -259,3 +264,124 @@ def test_one_that_cannot_be_begun_ends_the_others_and_is_a_sentence(
     with refuses():
         make_loggers(["wandb", "mlflow"], tmp_path, PLAN)
     assert [one.calls for one in Begun.made] == [1]
+
+
+class Server:
+    """What a client of MLflow is asked for, in memory."""
+
+    def __init__(self) -> None:
+        self.places: list[str] = []
+        self.experiments: dict[str, Any] = {}
+        self.runs: list[Any] = []
+
+    def client(self, tracking_uri: str) -> Server:
+        self.places.append(tracking_uri)
+        return self
+
+    def get_experiment_by_name(self, name: str) -> Any:
+        return self.experiments.get(name)
+
+    def create_experiment(self, name: str) -> str:
+        self.experiments[name] = SimpleNamespace(experiment_id=f"of {name}")
+        return f"of {name}"
+
+    def create_run(self, experiment: str, run_name: str) -> Any:
+        info = {"run_id": str(len(self.runs)), "experiment": experiment, "name": run_name}
+        data = SimpleNamespace(tags={}, params={}, metrics=[])
+        self.runs.append(SimpleNamespace(info=SimpleNamespace(**info, status="RUNNING"), data=data))
+        return self.runs[-1]
+
+    def log_batch(self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        data = self.runs[int(run_id)].data
+        data.metrics += metrics
+        data.params |= params
+        data.tags |= tags
+
+    def update_run(self, run_id: str, status: str) -> None:
+        self.runs[int(run_id)].info.status = status
+
+    set_terminated = update_run
+
+    def search_runs(
+        self, experiments: list[str], filter_string: str, max_results: int, order_by: list[str]
+    ) -> list[Any]:
+        match = re.fullmatch(r"tags\.`(.+)` = '(.+)'", filter_string)
+        assert match
+        step = {"attributes.start_time ASC": 1, "attributes.start_time DESC": -1}[order_by[0]]
+        found = [
+            run
+            for run in self.runs[::step]
+            if run.info.experiment in experiments and run.data.tags.get(match[1]) == match[2]
+        ]
+        return found[:max_results]
+
+
+def test_each_agent_has_a_run_of_mlflow_of_its_own_and_is_told_no_step_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its package is asked, which need not be there."""
+    server, folder = Server(), tmp_path / "run"
+    package: Any = ModuleType("mlflow")
+    entities: Any = ModuleType("mlflow.entities")
+    package.MlflowClient = server.client
+    entities.Param = entities.RunTag = lambda *pair: pair
+    entities.Metric = lambda key, value, _, step: (key, value, step)
+    for name, module in (("mlflow", package), ("mlflow.entities", entities), ("sqlalchemy", package)):
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def followed(*records: Record, folder: Path = folder) -> list[tuple[str, list[Any]]]:
+        """Return the status of each run while it was followed and after it, and all of its losses."""
+        (logger,) = make_loggers(["mlflow", "mlflow"], folder, PLAN)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RUN).touch()
+        meanwhile = [run.info.status for run in server.runs]
+        logger.write(records)
+        logger.close()
+        return [
+            (
+                f"{before} {run.info.status}",
+                [(*told[1:],) for told in run.data.metrics if told[0] == "train/loss"],
+            )
+            for before, run in zip(meanwhile, server.runs, strict=True)
+        ]
+
+    assert followed(*RECORDS[:2]) == [
+        ("RUNNING KILLED", [(0.5, 128)]),
+        ("RUNNING KILLED", [(1.5, 128)]),
+    ]
+    assert server.places == [f"sqlite:///{folder}/mlflow.db"]
+    assert server.experiments.keys() == {"rltrader"}
+    assert [run.info.name for run in server.runs] == ["run-agent-0", "run-agent-1"]
+    params = [run.data.params for run in server.runs]
+    assert [one["learning_rate"] for one in params] == [str(PLAN.settings.learning_rate), "0.25"]
+    assert [(one["seed"], one["network.pi"], one["markets"]) for one in params] == [
+        ("0", "(256, 256)", "ES"),
+        ("1", "(256, 256)", "ES"),
+    ]
+    # Gone on with from a checkpoint before the second agent's first record.
+    first, second = [(0.5, 128), (0.25, 256)], [(1.5, 128), (1.25, 256)]
+    assert followed(*RECORDS[1:]) == [("RUNNING KILLED", first), ("RUNNING KILLED", second)]
+    assert server.runs[1].data.metrics[-1] == ("rollout/episode_pnl_dollars", 8.0, 256)
+    (folder / FINISHED).touch()
+    ended = [("RUNNING FINISHED", first), ("RUNNING FINISHED", second)]
+    assert followed(*RECORDS) == ended
+    # Another run in the same folder, gone on with; then one of the same name in another.
+    for file in folder.iterdir():
+        file.unlink()
+    ended = [(told.replace("RUNNING", "FINISHED"), losses) for told, losses in ended]
+    for last in (1, 4):
+        anew = [("RUNNING KILLED", first[:last]), ("RUNNING KILLED", second[: last - 1])]
+        assert followed(*RECORDS[:last]) == [*ended, *anew]
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://there")
+    other = tmp_path / "elsewhere" / "run"
+    other.mkdir(parents=True)
+    (other / RUN).touch()
+    assert followed(RECORDS[1], folder=other)[4:] == [
+        ("RUNNING KILLED", []),
+        ("RUNNING KILLED", [(1.5, 128)]),
+    ]
+    assert (server.places[-1], server.experiments.keys()) == ("http://there", {"rltrader", "mine"})
+    assert [run.info.experiment for run in server.runs] == ["of rltrader"] * 4 + ["of mine"] * 2
