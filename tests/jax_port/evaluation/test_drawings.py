@@ -141,3 +141,14 @@ def test_episodes_are_drawn_as_reviewed(drawings: Drawings) -> None:
         episode_plot(flat)
         episode_plot(lost)
         episode_plot(trace(500, "2025-03-03 09:30", "1min"))
+
+
+def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
+    curve = np.random.default_rng(0).normal(size=10_001).cumsum()
+    kept = plots.thin(curve, 100)
+    assert len(kept) <= 202
+    assert {0, 10_000, int(curve.argmin()), int(curve.argmax())} <= set(kept.tolist())
+    assert plots.thin(curve[:150], 100).tolist() == list(range(150))
+    # The last value stands though its stretch, of four, has a lower and a higher one.
+    curve = np.concatenate([np.zeros(9_999), [0.0, 5.0, -1.0, 3.0]])
+    assert plots.thin(curve, 100)[-3:].tolist() == [10_000, 10_001, 10_002]

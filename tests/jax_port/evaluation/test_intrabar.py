@@ -189,6 +189,7 @@ def test_which_bars_episodes_can_trade() -> None:
     rows = np.array([2, 3, 8, 99])
     assert np.flatnonzero(bars_within(rows, 2, 10)).tolist() == [2, 3, 4, 8, 9]
     assert not bars_within(rows[:0], 2, 10).any()
+    assert np.flatnonzero(bars_within(np.array([7, 0, -1, 10]), 3, 9)).tolist() == [0, 1, 2, 7, 8]
 
 
 SMALL = EnvConfig.phase2(max_episode_bars=40, trailing_drawdown_dollars=150.0)

@@ -13,8 +13,8 @@ import pytest
 
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
-from jax_port.data.seconds_loader import prepare_seconds
-from jax_port.evaluation.intrabar import evaluate_both
+from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
+from jax_port.evaluation.intrabar import Verdicts, evaluate_both
 from jax_port.evaluation.prop_firm.chances import chances
 from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.replay import allowed_share
@@ -126,6 +126,40 @@ def test_a_report(week: Week, tmp_path: Path) -> None:
     assert all(0 <= one["passes_between"][0] <= one["passes_between"][1] <= 1 for one in accounts)
     assert len(report.chances) == 2
     assert played.pnl.tolist() == report.sheet.pnl.tolist()
+
+
+def test_accounts_live_through_what_the_seconds_showed(week: Week, tmp_path: Path) -> None:
+    """Of both verdicts the one by the second, which lost $50 more on each day but the first."""
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, week.policy)
+    market, result = week.market, week.result
+    first = result.equity["episode"] == result.equity["episode"].iloc[0]
+    lower = result.equity["equity"] - 50.0 * ((result.equity["step"] > 0) & ~first)
+    second = replace(result, equity=result.equity.assign(equity=lower))
+    shape = (len(market), 60)
+    none = PreparedSeconds(np.zeros(shape, np.int32), np.ones(shape, np.int32), "seconds", "0", 0)
+    rows = result.episodes["start"].to_numpy()
+    account, few = week.policy.config.account, replace(RULES, trailing="static", profit_target=200.0)
+    played = Played(
+        policy=week.policy, policy_path=path, market=market, data_path=path,
+        relation=held_out.relate(market, week.policy.config, rows, week.policy.about),
+        asked=(None, None), took=1.0, result=result, rows=rows,
+        both=Verdicts(result, second, none, 9, 9),
+    )  # fmt: skip
+    report = finish(played, [RULES, few], 3, [])
+    assert [one.rules for one in report.chances] == [RULES, few]
+    for one in report.chances:
+        expected, other = (
+            chances(one.rules, day_paths(of, market, 1, none, account=account), 1.0)
+            for of in (second, result)
+        )
+        assert one.looked_at == "in every second"
+        np.testing.assert_array_equal(one.traces, expected.traces)
+        assert (one.ends, one.passes_between) == (expected.ends, expected.passes_between)
+        assert not np.array_equal(one.traces, other.traces)
+    # The numbers and the sheet are those by the minute.
+    assert report.values["performance"]["account"]["pnl"] == played.pnl.sum() / 100
+    assert report.sheet.values["luck"]["trials"] == 3
 
 
 def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
