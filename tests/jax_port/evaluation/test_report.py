@@ -75,7 +75,7 @@ def test_what_was_asked_for_is_not_what_was_traded(
     assert (data["first"], data["last"]) == ("2025-01-28", "2025-02-05")
     assert data["contract"] == asdict(week.market.contract)
     assert data["source"] == week.market.source
-    assert values["policy"]["network"] == asdict(week.policy.spec)
+    assert values["policy"]["network"] == {"pi": [16, 16], "vf": [8], "activation": "relu"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From a played policy to its report, and how many policies its run made."""
+"""From a played policy to its report, and how many policies its run or its sweep made."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.json_reading import Struct
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
 from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
@@ -19,6 +20,7 @@ from jax_port.evaluation.prop_firm.chances import chances
 from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
+from jax_port.evaluation.sweep_account import read_account
 from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
@@ -212,3 +214,27 @@ def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
         assert found.looked_at == paths.looked_at
         np.testing.assert_array_equal(found.traces, expected.traces)
         assert not np.array_equal(found.traces, other.traces)
+
+
+class Account(Struct):
+    """What is asked of it here."""
+
+    trials: int
+
+
+@pytest.mark.parametrize("chosen", ["best/run.toml", "trials/0007/run.toml"])
+def test_the_account_lies_above_what_was_chosen(tmp_path: Path, chosen: str) -> None:
+    (tmp_path / "sweep.json").write_text('{"trials": 12}')
+    assert read_account(tmp_path / chosen, Account) == (tmp_path / "sweep.json", Account(12))
+
+
+@pytest.mark.parametrize("chosen", ["run.toml", "other/runs/0007/run.toml"])
+def test_an_account_beside_or_further_above_is_anothers(tmp_path: Path, chosen: str) -> None:
+    (tmp_path / "sweep.json").write_text('{"trials": 12}')
+    assert read_account(tmp_path / chosen, Account) is None
+
+
+def test_a_damaged_account_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{")
+    with refuses():
+        read_account(tmp_path / "best/run.toml", Account)

@@ -73,7 +73,7 @@ def test_rows_stay_those_of_their_episode(trades: tuple[int, ...]) -> None:
     assert parts[1].episodes["episode"].tolist() == [0, 1, 2, 3]  # the windows' own stay as they were
 
 
-@pytest.mark.parametrize("sharpes", [(), (0.1,), (0.1, 0.2, -0.3)], ids=str)
+@pytest.mark.parametrize("sharpes", [(), (0.1,), (0.1, 0.2), (0.1, 0.2, -0.3)], ids=str)
 def test_all_days_go_by_the_newest_policy_and_by_all_settings_tried(
     sharpes: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
