@@ -30,6 +30,6 @@ def test_products_are_float32_whatever_is_set_around_it(week: Week, outside: str
     """Elsewhere than on a CPU the default is less, and an action could be another one."""
     config = week.policy.config
     params = phase_of(config).make_params(stack([week.market]), config)
-    with jax.default_matmul_precision(outside), pytest.raises(Asked, match="^highest"):
+    with jax.default_matmul_precision(outside), pytest.raises(Asked, match=r"^highest"):
         next(play_actor(Asks(), None, params, np.arange(3), 3))
     assert jax.config.jax_default_matmul_precision != "highest"
