@@ -83,6 +83,8 @@ def test_a_short_trade_that_is_stopped(hand_made: Callable[..., Any]) -> None:
     assert (trade["side"], trade["exit_code"]) == ("short", 1)
     assert (trade["entry_price"], trade["exit_price"]) == (999.75, 1002.75)
     assert trade["pnl"] == -12 * 12.5 - 5
+    held, flat = result.equity[["position", "entry", "stop", "target"]], [0, *[np.nan] * 3]
+    np.testing.assert_array_equal(held, [flat, [-1, 999.75, 1002.75, 990.75], flat])
 
 
 def test_a_trade_that_is_opened_and_liquidated_in_one_step(hand_made: Callable[..., Any]) -> None:
