@@ -13,6 +13,7 @@ from foundation.report.format import dollars
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account
 from jax_port.evaluation.sheet import ratios, trade_list
+from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.tear_sheet import (
     TearSheet,
     daily_returns,
@@ -230,6 +231,21 @@ def test_trades_stand_in_the_order_of_their_entries(week: Week, sheet: TearSheet
     mixed = week.result.trades.sample(frac=1.0, random_state=3)
     assert of_daily(replace(week.result, trades=mixed)).equals(sheet.trades)
     assert not mixed.reset_index(drop=True).equals(sheet.trades)
+
+
+def test_of_trades_that_overlap_the_one_that_was_entered_first_comes_first(week: Week) -> None:
+    """A half day's episode runs on into the next day, whose trades may end sooner."""
+    two = week.result.trades[:2].assign(entry_step=[20, 10], exit_step=[30, 50])
+    assert of_daily(replace(week.result, trades=two))["exit_step"].tolist() == [50, 30]
+
+
+def test_a_random_trader_is_beaten_by_the_account_s_own_days(week: Week, sheet: TearSheet) -> None:
+    """An open trade counts, and no start that is not a day's first; who made as much is not beaten."""
+    own = int(sheet.pnl.sum())
+    others = [Baseline("random", np.array([own + cents]), 1, 1) for cents in (-1, 0, 1, 2)]
+    made = tear_sheet(week.result, week.policy, week.market, others).values["baselines"]["random"]
+    assert (made["beaten"], made["traders"]) == (1, 4)
+    assert own != round(100 * week.result.episodes.query("daily")["pnl"].sum())
 
 
 def test_the_page_counts_all_trades_where_it_lists_some(

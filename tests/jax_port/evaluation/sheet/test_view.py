@@ -15,6 +15,7 @@ import pytest
 from foundation.report.format import dollars, number, percent
 from jax_port.evaluation.prop_firm.chances import Chances
 from jax_port.evaluation.prop_firm.rules import Rules
+from jax_port.evaluation.sheet import trade_list
 from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.excursions import Excursions
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
@@ -77,7 +78,7 @@ PLATFORM = {
 }
 
 
-def test_the_sheet_shows_each_number_at_its_own_name() -> None:
+def test_the_sheet_shows_each_number_at_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three trades of two days, and statistics that are 1, 2, 3, ... in their order."""
     entered = pd.to_datetime(["2025-03-10 13:30", "2025-03-10 14:00", "2025-03-11 15:00"], utc=True)
     trades = pd.DataFrame(
@@ -124,6 +125,9 @@ def test_the_sheet_shows_each_number_at_its_own_name() -> None:
     assert "of 3 trades, 2.00 to 45.00" in drawn["Time in a trade"]
     assert "the furthest $55" in drawn["Against the trader"]
     assert "the furthest $90" in drawn["In the trader's favour"]
+    monkeypatch.setattr(trade_list, "MOST_LISTED", 2)
+    some = sheet_view(plain, sheet, get_contract("ES"))
+    assert (len(some["rows"]), some["total"]) == (2, 3)
 
 
 def test_each_account_has_its_own_numbers_rules_and_paths() -> None:
