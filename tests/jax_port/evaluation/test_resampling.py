@@ -129,6 +129,19 @@ def test_intervals_of_few_days_are_the_percentiles_of_draws_that_have_a_ratio(da
     assert found["pnl"] == pytest.approx(np.percentile(drawn.sum(axis=1) / 100, percentiles(days)))
 
 
+@pytest.mark.parametrize("days", [5, 7])
+def test_the_interval_of_the_fall_is_of_whole_curves_in_dollars(days: int) -> None:
+    """Of days of several bars, drawn anew and laid one after another, bar by bar."""
+    rng = np.random.default_rng(days)
+    steps = [rng.integers(-9_000, 9_500, size=count) for count in range(2, 2 + days)]
+    found = day_intervals(day_shapes(*curve_of(steps)))
+    falls = []
+    for row in np.random.default_rng(0).integers(days, size=(RESAMPLES, days)):
+        curve, _ = curve_of([steps[number] for number in row])
+        falls.append((np.maximum.accumulate(curve) - curve).max() / 100)
+    assert found["max_drawdown"] == pytest.approx(np.percentile(falls, percentiles(days)), rel=1e-12)
+
+
 def test_days_that_are_all_alike_have_no_ratio_and_a_sure_total() -> None:
     found = day_intervals(day_shapes(*curve_of([np.array([150])] * 5)))
     assert np.isnan(found["sharpe_day"]).all()

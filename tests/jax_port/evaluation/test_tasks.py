@@ -145,7 +145,7 @@ def test_accounts_live_through_what_the_seconds_showed(week: Week, tmp_path: Pat
     played = Played(
         policy=week.policy, policy_path=path, market=market, data_path=path,
         relation=held_out.relate(market, week.policy.config, rows, week.policy.about),
-        asked=(None, None), took=1.0, result=result, rows=rows,
+        asked=(date(2025, 1, 27), None), took=2.5, result=result, rows=rows,
         both=Verdicts(result, second, none, 9, 9),
     )  # fmt: skip
     report = finish(played, [RULES, few], 3, [])
@@ -162,6 +162,13 @@ def test_accounts_live_through_what_the_seconds_showed(week: Week, tmp_path: Pat
     # The numbers and the sheet are those by the minute.
     assert report.values["performance"]["account"]["pnl"] == played.pnl.sum() / 100
     assert report.sheet.values["luck"]["trials"] == 3
+    told = report.values
+    assert [one["rules"]["profit_target"] for one in told["evaluation_accounts"]] == [500.0, 200.0]
+    assert (told["made"]["seconds"], told["data"]["from"], told["data"]["to"]) == (
+        2.5,
+        "2025-01-27",
+        None,
+    )
 
 
 def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
