@@ -53,6 +53,7 @@ class Chances:
         traces: profit in dollars at each day's end of :data:`SHOWN` accounts, shape (accounts, days
             + 1).
         trace_ends: how each of those ended.
+        accounts: behind the probabilities.
     """
 
     rules: Rules
@@ -68,6 +69,7 @@ class Chances:
     median_between: tuple[float, float]
     traces: NDArray[np.float64]
     trace_ends: NDArray[np.int8]
+    accounts: int = ACCOUNTS
 
     def values(self) -> dict[str, Any]:
         """Return all of it as plain values, without the paths."""
@@ -77,7 +79,7 @@ class Chances:
             "days": self.days,
             "looked_at": self.looked_at,
             "block_days": self.block,
-            "accounts": ACCOUNTS,
+            "accounts": self.accounts,
             "passes": self.passes,
             "passes_between": list(self.passes_between),
             "breaches": self.breaches,
@@ -142,6 +144,7 @@ def chances(
         median_between=_between(medians[np.isfinite(medians)], at) if enough else (math.nan, math.nan),
         traces=traces / 100,
         trace_ends=outcomes.end[: len(traces)],
+        accounts=accounts,
     )
 
 

@@ -186,6 +186,23 @@ def test_only_days_that_all_have_are_compared() -> None:
     assert verdict(nothing).tone == "bad"
 
 
+def test_the_order_is_of_the_common_days_alone() -> None:
+    """What one made on a day of its own counts for nothing, and three are compared on what all have."""
+    made = {"a": NOISE[:20] - 100, "b": NOISE[:20].copy(), "c": NOISE[:20] + 50}
+    made["a"][0] += 9_000_000
+    made["c"][-1] -= 9_000_000
+    first = {"a": 0, "b": 1, "c": 1}
+    days = {name: DAYS[at : at + 20] for name, at in first.items()}
+    found = compare_policies([policy(name, made[name], days[name]) for name in made])
+    assert (found["days"], found["first"], found["last"]) == (19, "2025-01-07", "2025-01-31")
+    common = {"a": made["a"][1:], "b": made["b"][:-1], "c": made["c"][:-1]}
+    order = sorted(common, key=lambda name: -common[name].sum())
+    assert [(row["name"], row["pnl"]) for row in found["policies"]] == [
+        (name, common[name].sum() / 100) for name in order
+    ]
+    assert order[-1] != "c"
+
+
 def test_names() -> None:
     paths = [Path("runs/es/policy-0.safetensors"), Path("runs/nq/policy-0.safetensors"), Path("b.zip")]
     assert unique_names(paths) == ["es-policy-0", "nq-policy-0", "b"]

@@ -10,10 +10,6 @@ import pandas as pd
 from jax_port.evaluation import comparison, plots
 from jax_port.evaluation.comparison import Compared
 from jax_port.evaluation.episode_plots import Trace, episode_plot
-from jax_port.evaluation.prop_firm.chances import Chances
-from jax_port.evaluation.prop_firm.plots import paths_plot
-from jax_port.evaluation.prop_firm.replay import DAILY_LOSS, FLOOR, PASSED, RUNNING, TIME
-from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.sheet import plots as sheet
 from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.excursions import Excursions
@@ -84,19 +80,6 @@ def test_many_trades_and_days_are_drawn_as_reviewed(drawings: Drawings) -> None:
         sheet.rolling_plot(days(400), np.arange(396) / 100, 5)
 
 
-def test_accounts_are_drawn_as_reviewed(drawings: Drawings) -> None:
-    rules = Rules("a firm", "its page", date(2026, 1, 1), 50_000, 3_000, 2_000, "end of day")
-    passed, failed = [0, 10, 20, 31, 31, 31], [0, -5, -21, -21, -21, -21]
-    runs_on, rests = [0, 1, 2, 1, 2, 3], [0] * 6
-    lost, too_late = [0, 4, -9, -9, -9, -9], [0, 4, 9, 11, 11, 11]
-    traces = 100.0 * np.array([passed, failed, runs_on, rests, lost, too_late])
-    ends = np.array([PASSED, FLOOR, RUNNING, RUNNING, DAILY_LOSS, TIME], np.int8)
-    none = (0.0, 0.0)
-    chances = Chances(rules, 6, "", 1, 1 / 6, 2 / 6, none, none, {}, (3, 3, 3), none, traces, ends)
-    with drawings():
-        paths_plot("paths", chances)
-
-
 def compared(name: str, cents: list[int], first: int = 0) -> Compared:
     table = pd.DataFrame({"day": days(first + len(cents))[first:]})
     nothing = Excursions(*(np.zeros(0),) * 3)
@@ -141,3 +124,14 @@ def test_episodes_are_drawn_as_reviewed(drawings: Drawings) -> None:
         episode_plot(flat)
         episode_plot(lost)
         episode_plot(trace(500, "2025-03-03 09:30", "1min"))
+
+
+def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
+    curve = np.random.default_rng(0).normal(size=10_001).cumsum()
+    kept = plots.thin(curve, 100)
+    assert len(kept) <= 202
+    assert {0, 10_000, int(curve.argmin()), int(curve.argmax())} <= set(kept.tolist())
+    assert plots.thin(curve[:150], 100).tolist() == list(range(150))
+    # The last value stands though its stretch, of four, has a lower and a higher one.
+    curve = np.concatenate([np.zeros(9_999), [0.0, 5.0, -1.0, 3.0]])
+    assert plots.thin(curve, 100)[-3:].tolist() == [10_000, 10_001, 10_002]

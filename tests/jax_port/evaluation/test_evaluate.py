@@ -83,6 +83,8 @@ def test_a_short_trade_that_is_stopped(hand_made: Callable[..., Any]) -> None:
     assert (trade["side"], trade["exit_code"]) == ("short", 1)
     assert (trade["entry_price"], trade["exit_price"]) == (999.75, 1002.75)
     assert trade["pnl"] == -12 * 12.5 - 5
+    held, flat = result.equity[["position", "entry", "stop", "target"]], [0, *[np.nan] * 3]
+    np.testing.assert_array_equal(held, [flat, [-1, 999.75, 1002.75, 990.75], flat])
 
 
 def test_a_trade_that_is_opened_and_liquidated_in_one_step(hand_made: Callable[..., Any]) -> None:
@@ -150,9 +152,16 @@ def test_lanes_do_not_change_what_happens(market: PreparedMarket) -> None:
 
 
 def test_each_days_episode_is_recorded_in_whatever_batch_it_is_played(market: PreparedMarket) -> None:
+    """And each start's trades where those are wanted; a batch is told when it is done, by its size."""
     policy, rows = make_policy(market, CONFIG, seed=1), market.starts[::150]
-    wide, slim = (evaluate(policy, market, rows=rows, lanes=lanes) for lanes in (64, 3))
+    done: list[int] = []
+    wide, slim = (
+        evaluate(policy, market, rows=rows, trades_of="all", lanes=lanes, on_batch=done.append)
+        for lanes in (64, 3)
+    )
     assert wide.equity["episode"].nunique() == 4 > 3
+    assert wide.trades["episode"].nunique() > 4
+    assert done == [len(rows), *[3] * (len(rows) // 3), *[len(rows) % 3] * (len(rows) % 3 > 0)]
     for name in ("episodes", "trades", "equity"):
         pd.testing.assert_frame_equal(getattr(wide, name), getattr(slim, name))
 
@@ -176,7 +185,13 @@ def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket)
     with refuses():
         evaluate(policy, market, rows=[3, 120])
     with refuses():
+        evaluate(policy, market, rows=[450, 430, 120, 400, 121])
+    with refuses():
         evaluate(policy, market, rows=[])
+    assert policy.statistics is not None
+    wider = {name: np.append(value, 1.0) for name, value in policy.statistics.items()}
+    with refuses():
+        evaluate(replace(policy, statistics=wider), market)
     narrow = replace(policy, config=CONFIG.override(window_size=10))
     with refuses():
         evaluate(narrow, market)

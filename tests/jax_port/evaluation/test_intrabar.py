@@ -59,7 +59,11 @@ def judge(make_bars: Callable[..., Bars]) -> Judge:
     """Return ``judge(bar, seconds, action, **config)``: three steps of one wish from 09:30."""
 
     def play(
-        bar: tuple[int, int, int], prices: list[tuple[int, int]], action: int = BUY, **config: Any
+        bar: tuple[int, int, int],
+        prices: list[tuple[int, int]],
+        action: int = BUY,
+        rows: Sequence[int] = (FIRST,),
+        **config: Any,
     ) -> Verdicts:
         fixed = {"warmup_bars": 20, "window_size": 2, "session": "all", "max_episode_bars": 3}
         settings = EnvConfig.phase1(**fixed, **config)
@@ -67,7 +71,7 @@ def judge(make_bars: Callable[..., Bars]) -> Judge:
         market = prepare(bars, settings)
         fine = prepare_seconds(bars, seconds_in(bars, FIRST + 1, prices), settings)
         policy = one_action_policy(market, settings, action)
-        return evaluate_both(policy, market, fine, rows=[FIRST], trades_of="all")
+        return evaluate_both(policy, market, fine, rows=rows, trades_of="all")
 
     return play
 
@@ -140,6 +144,22 @@ def test_a_short_is_hurt_by_highs(judge: Judge) -> None:
     assert (trade["side"], trade["exit_price"], trade["pnl"]) == ("short", 4007 * 0.25, -105.0)
 
 
+def test_a_second_of_one_price_is_one_and_the_bars_that_can_be_traded_are_counted(judge: Judge) -> None:
+    """Of three bars, and of four where two episodes begin one bar apart; one of them has a second."""
+    both = judge((4004, 3996, 4000), [(4000, 4000)])
+    assert (both.minutes, both.minutes_without) == (3, 2)
+    assert not side_by_side(both)["differs"].any()
+    # Slippage and a commission are more than the account may lose, so each entry is closed at once.
+    both = judge(
+        (4004, 3996, 4000), [(4000, 4000)], rows=(FIRST, FIRST + 1), trailing_drawdown_dollars=10.0
+    )
+    assert (both.minutes, both.minutes_without) == (4, 3)
+    for found in (both.minute, both.second):
+        assert found.trades["episode"].tolist() == [0, 1]  # of every start, as was asked for
+        assert found.episodes["daily"].tolist() == [True, False]
+        assert (found.trades_of, found.equity["episode"].unique().tolist()) == ("all", [0])
+
+
 def test_at_its_stop_a_trade_leaves(judge: Judge) -> None:
     # Below the stop at 3989 the price is not the trade's own: the floor, 13 ticks away, stands.
     both = judge(LOW, [(3990, 3988)], trailing_drawdown_dollars=153.0)
@@ -189,6 +209,7 @@ def test_which_bars_episodes_can_trade() -> None:
     rows = np.array([2, 3, 8, 99])
     assert np.flatnonzero(bars_within(rows, 2, 10)).tolist() == [2, 3, 4, 8, 9]
     assert not bars_within(rows[:0], 2, 10).any()
+    assert np.flatnonzero(bars_within(np.array([7, 0, -1, 10]), 3, 9)).tolist() == [0, 1, 2, 7, 8]
 
 
 SMALL = EnvConfig.phase2(max_episode_bars=40, trailing_drawdown_dollars=150.0)

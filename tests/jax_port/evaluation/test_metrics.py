@@ -227,6 +227,46 @@ def test_episodes_from_every_start() -> None:
     assert math.isnan(found["mean_high"])
 
 
+def test_the_starts_count_what_was_closed_in_all_of_them() -> None:
+    """An open trade makes no start a winner; the worst fall may be of one that is no day's first."""
+    table = episode_table(
+        {"day": "2025-03-10", "pnl": -40.25, "reward": 1.5, "steps": 3, "open_bars": 2, "trades": 2,
+         "max_drawdown": 60.5, "done_reason": 1},
+        {"day": "2025-03-10", "pnl": 0.0, "open_pnl": 75.0, "open_at_end": True, "daily": False,
+         "reward": -2.0, "steps": 9, "open_bars": 8, "trades": 1, "max_drawdown": 130.25},
+        {"day": "2025-03-11", "pnl": 100.0, "open_pnl": -300.0, "open_at_end": True, "reward": 0.25,
+         "steps": 4, "open_bars": 4, "trades": 5, "max_drawdown": 0.0, "done_reason": 2},
+    )  # fmt: skip
+    nothing = pytest.approx(math.nan, nan_ok=True)
+    deviations = np.array([-40.25, 0.0, 100.0]) - 59.75 / 3
+    assert starts(table) == {
+        "episodes": 3,
+        "days": 2,
+        "mean_pnl": pytest.approx(59.75 / 3),
+        "mean_low": nothing,
+        "mean_high": nothing,
+        "median_pnl": 0.0,
+        "sd_pnl": pytest.approx(math.sqrt((deviations**2).sum() / 2)),
+        "winning": pytest.approx(1 / 3),
+        "mean_reward": pytest.approx(-0.25 / 3),
+        "mean_steps": pytest.approx(16 / 3),
+        "mean_trades": pytest.approx(8 / 3),
+        "exposure": 14 / 16,
+        "worst_drawdown": 130.25,
+        "ends": {"drawdown": 1, "late close": 1, "end of data": 0, "bar limit": 1},
+    }
+
+
+def test_days_of_many_bars_go_on_with_the_money_of_the_days_before() -> None:
+    """A day falls by a dollar every bar from where it began, and the next one goes on from there."""
+    days = [50_000.0 - np.arange(count) for count in (700, 500, 900)]
+    curve = chain(equity_table(*(day.tolist() for day in days)))
+    expected = [
+        50_000.0 - before - np.arange(count) for before, count in ((0, 700), (699, 500), (1198, 900))
+    ]
+    assert (curve / 100).tolist() == np.concatenate(expected).tolist()
+
+
 def test_the_interval_resamples_whole_days() -> None:
     values = np.repeat([10.0, -10.0] * 20, 50)  # 40 days of 50 equal episodes: the sd of a day is 10
     low, high = interval(values, np.repeat(np.arange(40), 50))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,6 +61,42 @@ def test_where_the_numbers_come_from(made: Any, week: Week, tmp_path: Path) -> N
         "trading_days_between": 1,
     }
     assert (values["seconds"], values["advice"], values["evaluation_accounts"]) == (None, None, [])
+
+
+@pytest.mark.parametrize("first", [None, date(2025, 1, 27)])
+@pytest.mark.parametrize("last", [None, date(2025, 2, 8)])
+def test_what_was_asked_for_is_not_what_was_traded(
+    made: Any, week: Week, first: date | None, last: date | None
+) -> None:
+    """A range may begin on a day before the first bar, and end on one after the last."""
+    values = made(Relation(HELD_OUT, TRADED, TRAINED, 1), asked=(first, last))
+    data = values["data"]
+    assert (data["from"], data["to"]) == (first and "2025-01-27", last and "2025-02-08")
+    assert (data["first"], data["last"]) == ("2025-01-28", "2025-02-05")
+    assert data["contract"] == asdict(week.market.contract)
+    assert data["source"] == week.market.source
+    assert values["policy"]["network"] == {"pi": [16, 16], "vf": [8], "activation": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ({}, "unknown"),
+        ({"certificate": None}, "unknown"),
+        ({"certificate": "ungated", "steps": 7}, "ungated"),
+        ({"certificate": {"verdict": "same"}}, {"verdict": "same"}),
+    ],
+    ids=str,
+)
+def test_the_certificate_is_the_policys_own(
+    made: Any, week: Week, about: dict[str, Any], told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(week.policy.about):
+        monkeypatch.delitem(week.policy.about, name)  # type: ignore[arg-type]
+    for name, value in about.items():
+        monkeypatch.setitem(week.policy.about, name, value)  # type: ignore[arg-type]
+    values = made(Relation(HELD_OUT, TRADED))
+    assert (values["certificate"], values["policy"]["made"]) == (told, about)
 
 
 def test_an_unknown_training_has_no_dates(made: Any) -> None:

@@ -86,6 +86,30 @@ def test_percentiles_widen_with_few_days() -> None:
     assert few[0] + few[1] == pytest.approx(100)
 
 
+@pytest.mark.parametrize(
+    ("days", "student"), [(5, 2.776445), (10, 2.262157), (31, 2.042272), (121, 1.979930)]
+)
+def test_percentiles_reach_as_far_as_students_table_says(days: int, student: float) -> None:
+    """Its column of 2.5% on one side, at one degree of freedom less than there are days."""
+    reach = student * math.sqrt(days / (days - 1))
+    low = 50 * math.erfc(reach / math.sqrt(2))
+    assert percentiles(days) == pytest.approx((low, 100 - low), abs=1e-5)
+    wide = percentiles(days, 0.99)
+    assert wide[0] < low / 2
+    assert wide[0] + wide[1] == pytest.approx(100)
+
+
+def test_the_shape_of_a_day_is_from_its_own_start() -> None:
+    """A day that only gains, one that only falls, one that falls before it rises, and a long one."""
+    long = np.concatenate([np.arange(300), np.arange(300, 100, -1), np.arange(100, 350)])
+    days = [np.array([40, 30]), np.array([-25, -5]), np.array([-60, 100, -15]), np.diff(long)]
+    shapes = day_shapes(*curve_of(days))
+    assert shapes.end.tolist() == [70, -30, 25, 349]
+    assert shapes.low.tolist() == [0, -30, -60, 0]
+    assert shapes.high.tolist() == [70, 0, 40, 349]
+    assert shapes.fall.tolist() == [0, 30, 60, 200]
+
+
 def test_blocks_are_days_in_a_row() -> None:
     drawn = blocks(7, 11, 3, 50, np.random.default_rng(0))
     assert drawn.shape == (50, 11)
@@ -103,6 +127,19 @@ def test_intervals_of_few_days_are_the_percentiles_of_draws_that_have_a_ratio(da
     told = [row.mean() / row.std(ddof=1) for row in drawn if len(set(row.tolist())) > 1]
     assert found["sharpe_day"] == pytest.approx(np.percentile(told, percentiles(days)), rel=1e-12)
     assert found["pnl"] == pytest.approx(np.percentile(drawn.sum(axis=1) / 100, percentiles(days)))
+
+
+@pytest.mark.parametrize("days", [5, 7])
+def test_the_interval_of_the_fall_is_of_whole_curves_in_dollars(days: int) -> None:
+    """Of days of several bars, drawn anew and laid one after another, bar by bar."""
+    rng = np.random.default_rng(days)
+    steps = [rng.integers(-9_000, 9_500, size=count) for count in range(2, 2 + days)]
+    found = day_intervals(day_shapes(*curve_of(steps)))
+    falls = []
+    for row in np.random.default_rng(0).integers(days, size=(RESAMPLES, days)):
+        curve, _ = curve_of([steps[number] for number in row])
+        falls.append((np.maximum.accumulate(curve) - curve).max() / 100)
+    assert found["max_drawdown"] == pytest.approx(np.percentile(falls, percentiles(days)), rel=1e-12)
 
 
 def test_days_that_are_all_alike_have_no_ratio_and_a_sure_total() -> None:

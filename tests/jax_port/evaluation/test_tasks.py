@@ -1,4 +1,4 @@
-"""From a played policy to its report, and how many policies its run made."""
+"""From a played policy to its report, and how many policies its run or its sweep made."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.json_reading import Struct
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
-from jax_port.data.seconds_loader import prepare_seconds
-from jax_port.evaluation.intrabar import evaluate_both
+from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
+from jax_port.evaluation.intrabar import Verdicts, evaluate_both
 from jax_port.evaluation.prop_firm.chances import chances
 from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
+from jax_port.evaluation.sweep_account import read_account
 from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
@@ -128,6 +130,47 @@ def test_a_report(week: Week, tmp_path: Path) -> None:
     assert played.pnl.tolist() == report.sheet.pnl.tolist()
 
 
+def test_accounts_live_through_what_the_seconds_showed(week: Week, tmp_path: Path) -> None:
+    """Of both verdicts the one by the second, which lost $50 more on each day but the first."""
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, week.policy)
+    market, result = week.market, week.result
+    first = result.equity["episode"] == result.equity["episode"].iloc[0]
+    lower = result.equity["equity"] - 50.0 * ((result.equity["step"] > 0) & ~first)
+    second = replace(result, equity=result.equity.assign(equity=lower))
+    shape = (len(market), 60)
+    none = PreparedSeconds(np.zeros(shape, np.int32), np.ones(shape, np.int32), "seconds", "0", 0)
+    rows = result.episodes["start"].to_numpy()
+    account, few = week.policy.config.account, replace(RULES, trailing="static", profit_target=200.0)
+    played = Played(
+        policy=week.policy, policy_path=path, market=market, data_path=path,
+        relation=held_out.relate(market, week.policy.config, rows, week.policy.about),
+        asked=(date(2025, 1, 27), None), took=2.5, result=result, rows=rows,
+        both=Verdicts(result, second, none, 9, 9),
+    )  # fmt: skip
+    report = finish(played, [RULES, few], 3, [])
+    assert [one.rules for one in report.chances] == [RULES, few]
+    for one in report.chances:
+        expected, other = (
+            chances(one.rules, day_paths(of, market, 1, none, account=account), 1.0)
+            for of in (second, result)
+        )
+        assert one.looked_at == "in every second"
+        np.testing.assert_array_equal(one.traces, expected.traces)
+        assert (one.ends, one.passes_between) == (expected.ends, expected.passes_between)
+        assert not np.array_equal(one.traces, other.traces)
+    # The numbers and the sheet are those by the minute.
+    assert report.values["performance"]["account"]["pnl"] == played.pnl.sum() / 100
+    assert report.sheet.values["luck"]["trials"] == 3
+    told = report.values
+    assert [one["rules"]["profit_target"] for one in told["evaluation_accounts"]] == [500.0, 200.0]
+    assert (told["made"]["seconds"], told["data"]["from"], told["data"]["to"]) == (
+        2.5,
+        "2025-01-27",
+        None,
+    )
+
+
 def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
     """Of three contracts thirty micros are all traded, of thirty-one all but one."""
     rules = replace(RULES, contracts=(Tier(0.0, 3.0),))
@@ -178,3 +221,27 @@ def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
         assert found.looked_at == paths.looked_at
         np.testing.assert_array_equal(found.traces, expected.traces)
         assert not np.array_equal(found.traces, other.traces)
+
+
+class Account(Struct):
+    """What is asked of it here."""
+
+    trials: int
+
+
+@pytest.mark.parametrize("chosen", ["best/run.toml", "trials/0007/run.toml"])
+def test_the_account_lies_above_what_was_chosen(tmp_path: Path, chosen: str) -> None:
+    (tmp_path / "sweep.json").write_text('{"trials": 12}')
+    assert read_account(tmp_path / chosen, Account) == (tmp_path / "sweep.json", Account(12))
+
+
+@pytest.mark.parametrize("chosen", ["run.toml", "other/runs/0007/run.toml"])
+def test_an_account_beside_or_further_above_is_anothers(tmp_path: Path, chosen: str) -> None:
+    (tmp_path / "sweep.json").write_text('{"trials": 12}')
+    assert read_account(tmp_path / chosen, Account) is None
+
+
+def test_a_damaged_account_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{")
+    with refuses():
+        read_account(tmp_path / "best/run.toml", Account)

@@ -69,6 +69,29 @@ def test_every_day_keeps_its_first_start_and_the_others_are_spread(market: Prepa
     assert set(some) == {*first, *spread}
 
 
+def test_a_validation_plays_some_starts_of_its_own_dates(market: PreparedMarket) -> None:
+    """Of all days about a thousand starts, of two days every one whose whole episode lies in them."""
+    whole = Validation(market, CONFIG, None, None).rows
+    assert MOST_STARTS <= len(whole) <= MOST_STARTS + 5 < len(market.starts)
+    assert (whole[0], whole[-1]) == (market.starts[0], market.starts[-1])
+    days = new_york_dates(market.timestamps_ns).astype("datetime64[D]")
+    bounds: list[tuple[date | None, date | None, str, str]] = [
+        (date(2025, 1, 3), date(2025, 1, 6), "2025-01-03", "2025-01-06"),
+        (date(2025, 1, 7), None, "2025-01-07", "2025-01-08"),
+        (None, date(2025, 1, 3), "2025-01-02", "2025-01-03"),
+    ]
+    for first, last, begins, ends in bounds:
+        own = [
+            row
+            for row in market.starts.tolist()
+            if days[row] >= np.datetime64(begins)
+            and row + 59 < len(days)
+            and days[row + 59] <= np.datetime64(ends)
+        ]
+        assert Validation(market, CONFIG, first, last).rows.tolist() == own
+        assert len(own) > 600
+
+
 def _read_alone(policy: Policy, market: PreparedMarket, rows: np.ndarray) -> tuple[float, float]:
     """Return the mean of an episode and the Sharpe ratio of the days from the equity's curve alone."""
     result = evaluate(policy, market, rows=rows)

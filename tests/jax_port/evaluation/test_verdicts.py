@@ -72,6 +72,13 @@ def test_each_number_has_its_row_its_unit_and_its_sign(better: int) -> None:
         }
 
 
+def test_a_cent_of_difference_is_none_that_is_the_same() -> None:
+    names = dict.fromkeys(NAMES, 0)
+    for cents, told in ((-0.01, "\u2212$0.01"), (0.01, "+$0.01"), (0.0, "same")):
+        rows = verdict_rows({"minute": names, "second": names, "difference": {**names, "pnl": cents}})
+        assert [row["difference"] for row in rows] == [told, *["same"] * 7]
+
+
 @pytest.mark.parametrize(
     ("starts", "daily", "days", "told"),
     [
@@ -89,4 +96,5 @@ def test_the_pill_counts_days_and_starts(starts: int, daily: int, days: int, tol
 def test_minutes_without_seconds_are_told() -> None:
     traded = "minutes that could be traded"
     assert coverage({"minutes": 1_234, "minutes_without": 0}) == f"all 1,234 {traded} have seconds"
+    assert coverage({"minutes": 1_234, "minutes_without": 1}) == f"1 of 1,234 {traded} have none"
     assert coverage({"minutes": 1_234, "minutes_without": 5}) == f"5 of 1,234 {traded} have none"

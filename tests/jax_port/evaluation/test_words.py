@@ -35,11 +35,13 @@ def test_the_numbers_at_the_head_of_a_page() -> None:
         "mean_bars": 12.34,
     }  # fmt: skip
     closed = {**account, "open_pnl": 0.0}
+    losing = {**account, "pnl": 90.0, "open_pnl": -30.0}
     one_day = {**starts, "mean_low": None, "mean_high": None}
     every = {**trades, "of": "starts"}
     for performance in (
         {"account": account, "starts": starts, "trades": trades},
         {"account": closed, "starts": one_day, "trades": every},
+        {"account": losing, "starts": starts, "trades": trades},
     ):
         for tile in page.tiles(performance):
             check_sentence(" | ".join(f"{value}" for value in asdict(tile).values()))

@@ -17,8 +17,15 @@ from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.data.seconds_loader import prepare_seconds
 from jax_port.envs.env_phase1_jax import HOLD
-from jax_port.evaluation.advice.advised import AdviceState, Advised, begin, decide, follow
-from jax_port.evaluation.evaluate import Evaluation, evaluate
+from jax_port.evaluation.advice.advised import (
+    AdviceCounts,
+    AdviceState,
+    Advised,
+    begin,
+    decide,
+    follow,
+)
+from jax_port.evaluation.evaluate import Evaluation, _advised, evaluate
 from jax_port.evaluation.intrabar import evaluate_both
 from markets import EnvConfig
 from markets.advice.by_bar import AdviceUse
@@ -284,6 +291,18 @@ def test_an_episode_that_is_over_counts_no_more_advice(market: PreparedMarket) -
     assert 2 <= steps < 60
     # The first decision has no answer yet; after every one but the last another question is asked.
     assert (told["advised"], told["questions"]) == (steps - 1, steps)
+
+
+def test_counts_of_batches_stand_at_the_episodes_that_they_are_of() -> None:
+    """The third start is played first, then the first and, in a batch of its own, the second."""
+    of_two, of_one = (
+        AdviceCounts(*(np.array(rows) * times for times in (1, 10, 100))) for rows in ([7, 2], [5])
+    )
+    found = _advised([of_two, of_one], np.argsort([2, 0, 1]))
+    assert found.to_dict("list") == {
+        "episode": [0, 1, 2], "questions": [2, 5, 7], "advised": [20, 50, 70],
+        "changed": [200, 500, 700],
+    }  # fmt: skip
 
 
 class Plain:

@@ -19,7 +19,8 @@ from jax_port.evaluation.prop_firm.chances import (
     chances,
 )
 from jax_port.evaluation.prop_firm.day_paths import DayPaths, from_paths
-from jax_port.evaluation.prop_firm.rules import Rules
+from jax_port.evaluation.prop_firm.replay import FLOOR, PASSED, RUNNING, TIME
+from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.resampling import percentiles
 from tests.sentences import refuses
 
@@ -167,6 +168,68 @@ def test_few_days_stay_together_in_short_blocks() -> None:
     assert chances(RULES, walk(1, 8), 1.0, accounts=5, draws=2, block=3).block == 3
 
 
+def steady(step: int, days: int = 6) -> DayPaths:
+    return from_paths([np.array([0, step])] * days, np.ones(days, bool), "once a day")
+
+
+def test_contracts_beyond_the_allowed_ones_are_left_out_of_all_answers() -> None:
+    """Of $500 a day with four contracts, half is made until $1,000 and all of it after that."""
+    rules = replace(RULES, contracts=(Tier(0.0, 2.0), Tier(1000.0, 4.0)))
+    for contracts, took in ((4.0, 8.0), (2.0, 6.0), (5.0, 10.0)):
+        found = chances(rules, steady(50_000), contracts, accounts=9, draws=7)
+        assert (found.days_to_pass, found.median_between) == ((took,) * 3, (took, took))
+        assert (found.passes, found.passes_between) == (1.0, (1.0, 1.0))
+        assert found.traces[0, int(took)] >= 3000.0 > found.traces[0, int(took) - 1]
+
+
+def test_the_accounts_that_are_drawn_are_the_first_with_their_own_ends() -> None:
+    """Which has passed stands at the target or above it, which has failed at its floor."""
+    found = chances(RULES, walk(2, 40), 1.0, accounts=150, draws=3, block=1)
+    assert found.traces.shape == (60, 251)
+    assert found.values()["accounts"] == 150
+    passed, failed = found.traces[:, -1] >= 3000.0, found.traces[:, -1] <= -2500.0
+    assert (
+        found.trace_ends.tolist() == np.where(passed, PASSED, np.where(failed, FLOOR, RUNNING)).tolist()
+    )
+    assert passed.any()
+    assert failed.any()
+    cents = chances(replace(RULES, maximum_days=3), steady(1_234), 1.0, accounts=2, draws=2)
+    assert cents.traces.tolist() == [[0.0, 12.34, 24.68, 37.02]] * 2
+    assert cents.trace_ends.tolist() == [TIME] * 2
+
+
+def test_another_seed_draws_other_days_and_one_draw_has_no_width() -> None:
+    paths = walk(1, 30)
+    one, other = (chances(RULES, paths, 1.0, seed=seed, accounts=80, draws=9) for seed in (0, 1))
+    assert (one.traces != other.traces).any()
+    assert one.passes_between != other.passes_between
+    alone = chances(RULES, paths, 1.0, accounts=10, draws=1)
+    assert alone.passes_between[0] == alone.passes_between[1]
+    assert alone.breaches_between[0] == alone.breaches_between[1]
+
+
+def test_all_that_is_written_of_the_chances() -> None:
+    rules = replace(RULES, maximum_days=21, contracts=(Tier(0.0, 3.0),), note="a note")
+    none = np.zeros((1, 2))
+    found = Chances(
+        rules, 40, "once a day", 5, 0.25, 0.5, (0.125, 0.375), (0.4, 0.6), {"passed": 0.25},
+        (7.0, 11.5, 20.0), (9.0, 14.0), none, none[0].astype(np.int8), 321,
+    )  # fmt: skip
+    assert found.values() == {
+        "rules": {
+            "name": "a walk", "source": "made up", "account": 50_000.0, "profit_target": 3000.0,
+            "drawdown": 2500.0, "trailing": "static", "floor_stops_at": None, "daily_loss": None,
+            "daily_loss_means": "fail", "best_day_share": None, "minimum_days": 1, "maximum_days": 21,
+            "contracts": ({"profit": 0.0, "contracts": 3.0},), "automation": "ask the firm",
+            "note": "a note", "read": "2026-11-26",
+        },
+        "days": 40, "looked_at": "once a day", "block_days": 5, "accounts": 321, "passes": 0.25,
+        "passes_between": [0.125, 0.375], "breaches": 0.5, "breaches_between": [0.4, 0.6],
+        "ends": {"passed": 0.25}, "days_to_pass": {"5%": 7.0, "50%": 11.5, "95%": 20.0},
+        "median_days_between": [9.0, 14.0],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("without", [0, 19, 20, 200])
 def test_intervals_are_of_the_draws_and_widen_with_few_days(
     without: int, monkeypatch: pytest.MonkeyPatch
@@ -204,3 +267,5 @@ def test_each_draw_tells_of_its_own_accounts() -> None:
         [1.0] * 6
     )
     assert all(median >= 6 for median, share in zip(medians, passed, strict=True) if share)
+    # The middle of whole days is a whole or a half one, which a mean of them seldom is.
+    assert [2 * median % 1 for median in medians] == [0.0] * 6

@@ -23,11 +23,10 @@ from jax_port.evaluation.prop_firm.rules import Rules, Tier
 RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 30.0, 20.0, "intraday")
 
 
-def days(*paths: list[int]) -> DayPaths:
+def days(*paths: list[float]) -> DayPaths:
     """Return days from dollars that the account goes through, each beginning with 0."""
-    return from_paths(
-        [100 * np.array([0, *path], np.int64) for path in paths], np.ones(len(paths), bool), "by hand"
-    )
+    cents = [np.rint(100 * np.array([0, *path])).astype(np.int64) for path in paths]
+    return from_paths(cents, np.ones(len(paths), bool), "by hand")
 
 
 def play(
@@ -74,12 +73,24 @@ def play(
         ),
         # the best day may be half of the profit: 25 of 31 is not, of 51 it is
         (replace(RULES, best_day_share=0.5), [[25], [6], [20]], (PASSED, 3, 51.0)),
+        (replace(RULES, best_day_share=0.5), [[15], [14.99], [0.01]], (PASSED, 3, 30.0)),
+        (replace(RULES, best_day_share=0.5), [[15.01], [14.99], [0.02]], (PASSED, 3, 30.02)),
+        # a day is its own gain, however much was made before it
+        (replace(RULES, best_day_share=0.35), [[11], [11], [10]], (PASSED, 3, 32.0)),
         (replace(RULES, minimum_days=3), [[31], [1], [1]], (PASSED, 3, 33.0)),
         (replace(RULES, maximum_days=2), [[1], [1], [40]], (TIME, 2, 2.0)),
         (replace(RULES, maximum_days=2), [[1], [40]], (PASSED, 2, 41.0)),
+        # of what ends an account on its last day it is not the days that ran out
+        (replace(RULES, maximum_days=2), [[1], [-20]], (FLOOR, 2, -19.0)),
+        (replace(RULES, maximum_days=2, daily_loss=10.0), [[1], [-10]], (DAILY_LOSS, 2, -9.0)),
+        (
+            replace(RULES, maximum_days=2, daily_loss=10.0, daily_loss_means="stop for the day"),
+            [[1], [-10]],
+            (TIME, 2, -9.0),
+        ),
     ],
 )
-def test_every_rule(rules: Rules, paths: list[list[int]], expected: tuple[int, int, float]) -> None:
+def test_every_rule(rules: Rules, paths: list[list[float]], expected: tuple[int, int, float]) -> None:
     assert play(rules, days(*paths), list(range(len(paths)))) == expected
 
 
@@ -115,8 +126,8 @@ def share(rules: Rules, profit: int, contracts: float) -> float:
 
 def walked(
     rules: Rules, paths: list[np.ndarray], order: np.ndarray, contracts: float
-) -> tuple[int, int]:
-    """Walk one account through whole paths, point by point (cents)."""
+) -> tuple[int, int, int]:
+    """Walk one account through whole paths, point by point (cents): its end, days and profit."""
     profit = peak = best = 0
     cap = np.inf if rules.floor_stops_at is None else 100 * rules.floor_stops_at
     for day, number in enumerate(order):
@@ -134,21 +145,21 @@ def walked(
                 ended = "lost"
                 break
             if now <= floor:
-                return FLOOR, day + 1
+                return FLOOR, day + 1, int(floor)
             if lost:
                 ended = "lost"
                 break
             profit = now
         if ended:
-            if rules.daily_loss_means == "fail":
-                return DAILY_LOSS, day + 1
             profit = begin - round(100 * (rules.daily_loss or 0))
+            if rules.daily_loss_means == "fail":
+                return DAILY_LOSS, day + 1, profit
         best = max(best, profit - begin)
         peak = max(peak, profit)
         even = rules.best_day_share is None or best <= rules.best_day_share * profit
         if profit >= 100 * rules.profit_target and day + 1 >= rules.minimum_days and even:
-            return PASSED, day + 1
-    return RUNNING, len(order)
+            return PASSED, day + 1, profit
+    return RUNNING, len(order), profit
 
 
 TIERS = (Tier(0.0, 1.0), Tier(4.0, 2.0), Tier(12.0, 4.0))
@@ -186,5 +197,6 @@ def test_reduced_days_give_what_whole_paths_do(rules: Rules, contracts: float) -
         contracts,
     )
     expected = [walked(rules, paths, order, contracts) for order in drawn]
-    assert list(zip(found.end.tolist(), found.days.tolist(), strict=True)) == expected
-    assert len({end for end, _ in expected}) >= 2
+    columns = (found.end.tolist(), found.days.tolist(), found.profit.tolist())
+    assert list(zip(*columns, strict=True)) == expected
+    assert len({end for end, *_ in expected}) >= 2

@@ -177,6 +177,10 @@ def test_the_last_value_within_a_limit_is_taken(tmp_path: Path, line: str) -> No
         "note = 3",
         f"contracts = [{LEVEL}, {{profit = 5, contracts = 3}}]",
         f"contracts = [{LEVEL}, {{profit = 4, contracts = 3}}]",
+        pytest.param(
+            f"contracts = [{LEVEL}, {{profit = 6, contracts = 8}}, {{profit = 7, contracts = 3}}]",
+            id="fewer than the one before",
+        ),
         "contracts = [{profit = 0, contracts = 0}]",
         "contracts = [{profit = 0.01, contracts = 1}]",
         "contracts = [{profit = 0}]",

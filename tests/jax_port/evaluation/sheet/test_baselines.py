@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account, cents, daily
+from jax_port.evaluation.sheet import baselines as module
 from jax_port.evaluation.sheet.baselines import (
     Baseline,
     CoinActor,
@@ -49,6 +51,16 @@ def test_random_traders_enter_as_often_as_the_policy(week: Week) -> None:
         assert 0.4 * own < one.trades < 2.5 * own
     again = play_baselines(week.policy, week.market, week.result, traders=1)
     assert again[-1].pnl.tolist() == random[0].pnl.tolist()
+
+
+def test_days_of_several_batches_are_one_account(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven days, three at a time: their trades add up, and the account goes on."""
+    monkeypatch.setattr(module, "play_actor", partial(module.play_actor, lanes=3))
+    found = play_baselines(week.policy, week.market, week.result, traders=3)
+    for one, alone in zip(found, week.baselines, strict=True):
+        assert one.numbers() == pytest.approx(alone.numbers(), nan_ok=True)
+    assert [one.pnl.tolist() for one in found] == [one.pnl.tolist() for one in week.baselines]
+    assert [one.name for one in found] == ["never", "always long", "always short", *["random"] * 3]
 
 
 def test_who_never_trades_keeps_every_cent(week: Week) -> None:

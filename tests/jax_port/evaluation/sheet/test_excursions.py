@@ -64,6 +64,23 @@ def test_by_hand(given: pd.DataFrame, mae: int, mfe: int, etd: int) -> None:
     )
 
 
+def test_each_of_many_trades_goes_by_its_own_bars_side_and_exit() -> None:
+    """700 trades, seven kinds in turn, each as it is measured alone."""
+    kinds = [
+        (trade("long", 3, 102, 3), 5, 8, 6),
+        (trade("short", 3, 102, 3), 8, 5, 7),
+        (trade("long", 2, 97, 1), 3, 8, 11),
+        (trade("long", 2, 107, 2), 3, 7, 0),
+        (trade("short", 1, 106, 1), 6, 1, 7),
+        (trade("long", 0, 98, 4), 2, 0, 2),
+        (trade("short", 4, 99, 3, first=2), 4, 5, 4),
+    ]
+    found = excursions(pd.concat([one for one, *_ in kinds] * 100, ignore_index=True), market(), 1)
+    for at, name in enumerate(("mae", "mfe", "etd"), 1):
+        expected = [kind[at] * ES.tick_value_cents for kind in kinds] * 100
+        assert getattr(found, name).tolist() == expected, name
+
+
 def test_no_trade() -> None:
     found = excursions(trade("long", 1, 100, 1)[:0], market(), 1)
     assert len(found.mae) == len(found.mfe) == len(found.etd) == 0

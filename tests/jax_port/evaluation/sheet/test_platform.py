@@ -185,6 +185,23 @@ def test_a_trade_is_of_the_month_in_which_it_ended() -> None:
     assert found["sortino_ratio"] == pytest.approx(30 / math.sqrt(40**2 / 2))
 
 
+def test_two_trades_lie_on_every_line_and_have_no_fit() -> None:
+    """A loss before any profit is a fall from nothing, and an account that never gained has no win."""
+    rows = [
+        ("2025-01-30 10:00", "2025-01-30 10:10", 10, -70.0),
+        ("2025-01-30 10:30", "2025-01-30 10:31", 1, -20.0),
+    ]
+    found = statistics(table(rows), reach(2), 500, 2)
+    assert (found["max_drawdown"], found["largest_losing_trade"]) == (-90.0, -70.0)
+    for name in ("r_squared", "largest_winning_trade", "average_winning_trade", "sharpe_ratio"):
+        assert math.isnan(found[name]), name
+    assert (found["profit_factor"], found["percent_profitable"]) == (0.0, 0.0)
+    won = statistics(table([ROWS[0], ROWS[4]]), reach(2), 500, 2)
+    assert math.isnan(won["profit_factor"])
+    assert math.isnan(won["largest_losing_trade"])
+    assert won["largest_winning_trade"] == 100.0
+
+
 def test_longest_run() -> None:
     assert longest_run(np.array([False, True, True, False, True])) == 2
     assert longest_run(np.array([True, True, True])) == 3

@@ -13,6 +13,7 @@ from foundation.report.format import dollars
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account
 from jax_port.evaluation.sheet import ratios, trade_list
+from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.tear_sheet import (
     TearSheet,
     daily_returns,
@@ -77,6 +78,18 @@ def test_trades_of_every_start_are_not_counted_twice(week: Week, sheet: TearShee
     all_starts = evaluate(week.policy, week.market, rows=rows, trades_of="all")
     assert len(all_starts.trades) > len(sheet.trades)
     assert of_daily(all_starts)["pnl"].tolist() == sheet.trades["pnl"].tolist()
+    # Whichever are listed, the account is that of the daily ones; each start has its own trades.
+    for name in ("episodes", "equity"):
+        assert getattr(all_starts, name).equals(getattr(week.result, name))
+    own, episodes = all_starts.trades, all_starts.episodes
+    assert own.equals(own.sort_values(["episode", "exit_step"], ignore_index=True))
+    closed = (
+        own.groupby("episode")["pnl"].agg(["size", "sum"]).reindex(episodes["episode"], fill_value=0)
+    )
+    assert closed["size"].tolist() == (episodes["trades"] - episodes["open_at_end"]).tolist()
+    assert closed["sum"].to_numpy() == pytest.approx(episodes["pnl"].to_numpy(), abs=1e-9)
+    luck = tear_sheet(all_starts, week.policy, week.market, week.baselines, trials=4)
+    assert finite(luck.values) == finite(sheet.values)
 
 
 def test_returns_by_hand() -> None:
@@ -165,6 +178,23 @@ def test_commissions_are_of_all_contracts(week: Week, sheet: TearSheet) -> None:
     three = replace(week.policy, config=week.policy.config.override(contracts=3))
     made = tear_sheet(week.result, three, week.market, week.baselines)
     assert made.values["platform"]["commission"] == 3 * 5.0 * len(sheet.trades)
+    for name in ("mae", "mfe"):
+        assert getattr(made.reach, name).tolist() == (3 * getattr(sheet.reach, name)).tolist()
+        assert made.values["platform"][f"average_{name}"] == pytest.approx(
+            3 * sheet.values["platform"][f"average_{name}"]
+        )
+
+
+def test_shares_are_of_the_money_that_the_account_began_with(week: Week, sheet: TearSheet) -> None:
+    """Of half the money every day's share is larger; dollars and their ratios stay as they are."""
+    half = replace(week.policy, config=week.policy.config.override(initial_balance_dollars=25_000.0))
+    made = tear_sheet(week.result, half, week.market, week.baselines).values["ratios"]
+    ends = 25_000.0 + np.concatenate([[0.0], np.cumsum(sheet.pnl / 100)])
+    fall = float((1 - ends / np.maximum.accumulate(ends)).max())
+    assert made["max_drawdown_share"] == pytest.approx(fall)
+    assert fall > sheet.values["ratios"]["max_drawdown_share"]
+    assert made["yearly_growth"] == pytest.approx((ends[-1] / ends[0]) ** (252 / 7) - 1)
+    assert made["sharpe_day"] == sheet.values["ratios"]["sharpe_day"]
 
 
 def test_its_ratios_are_of_all_days_those_without_a_trade_too(week: Week) -> None:
@@ -201,6 +231,21 @@ def test_trades_stand_in_the_order_of_their_entries(week: Week, sheet: TearSheet
     mixed = week.result.trades.sample(frac=1.0, random_state=3)
     assert of_daily(replace(week.result, trades=mixed)).equals(sheet.trades)
     assert not mixed.reset_index(drop=True).equals(sheet.trades)
+
+
+def test_of_trades_that_overlap_the_one_that_was_entered_first_comes_first(week: Week) -> None:
+    """A half day's episode runs on into the next day, whose trades may end sooner."""
+    two = week.result.trades[:2].assign(entry_step=[20, 10], exit_step=[30, 50])
+    assert of_daily(replace(week.result, trades=two))["exit_step"].tolist() == [50, 30]
+
+
+def test_a_random_trader_is_beaten_by_the_account_s_own_days(week: Week, sheet: TearSheet) -> None:
+    """An open trade counts, and no start that is not a day's first; who made as much is not beaten."""
+    own = int(sheet.pnl.sum())
+    others = [Baseline("random", np.array([own + cents]), 1, 1) for cents in (-1, 0, 1, 2)]
+    made = tear_sheet(week.result, week.policy, week.market, others).values["baselines"]["random"]
+    assert (made["beaten"], made["traders"]) == (1, 4)
+    assert own != round(100 * week.result.episodes.query("daily")["pnl"].sum())
 
 
 def test_the_page_counts_all_trades_where_it_lists_some(

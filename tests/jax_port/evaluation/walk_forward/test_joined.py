@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,22 @@ import pytest
 from foundation.files import finite
 from jax_port.evaluation.evaluate import TRADE_COLUMNS, Evaluation
 from jax_port.evaluation.metrics import summarize
+from jax_port.evaluation.sheet.baselines import Baseline
+from jax_port.evaluation.sheet.tear_sheet import tear_sheet
 from jax_port.evaluation.walk_forward import joined as module
-from jax_port.evaluation.walk_forward.joined import Judged, join, judge, to_values, verdict
+from jax_port.evaluation.walk_forward.joined import (
+    FILES,
+    Judged,
+    join,
+    judge,
+    to_values,
+    verdict,
+    write,
+)
 from jax_port.evaluation.walk_forward.tried import Tried
 from jax_port.evaluation.walk_forward.windows import Window
+from markets import EnvConfig
+from markets.contracts import get_contract
 from tests.sentences import check_sentence
 
 
@@ -73,7 +86,7 @@ def test_rows_stay_those_of_their_episode(trades: tuple[int, ...]) -> None:
     assert parts[1].episodes["episode"].tolist() == [0, 1, 2, 3]  # the windows' own stay as they were
 
 
-@pytest.mark.parametrize("sharpes", [(), (0.1,), (0.1, 0.2, -0.3)], ids=str)
+@pytest.mark.parametrize("sharpes", [(), (0.1,), (0.1, 0.2), (0.1, 0.2, -0.3)], ids=str)
 def test_all_days_go_by_the_newest_policy_and_by_all_settings_tried(
     sharpes: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,3 +171,43 @@ def test_what_the_windows_say(pnl: float, windows: tuple[float, ...], interval: 
         }
     )
     check_sentence(f"{told.tone}: {told.headline} | {told.reason}")
+
+
+def test_the_page_and_the_tables_are_of_all_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The curve goes on from window to window, and files of before are replaced."""
+    parts = [judged(3, 2, 1), judged(10, 1, 3)]
+    bars = np.zeros((4, 8), np.int32)
+    market: Any = SimpleNamespace(
+        source="ES.csv", digest="d", contract=get_contract("ES"), bars=bars
+    )  # fmt: skip
+    policy: Any = SimpleNamespace(config=EnvConfig.phase1(), about={"certificate": "ungated"})
+    windows = [
+        Judged(Window(*(date(2025, 1 + at, day) for day in range(1, 5))), policy, part, Path(f"w{at}"))
+        for at, part in enumerate(parts)
+    ]
+    joined = join(parts)
+    without = [Baseline("never", np.zeros(3, np.int64), 0, 0)]
+    values = to_values(
+        windows, joined, tear_sheet(joined, policy, market, without), market, Tried(4)
+    )  # fmt: skip
+    drawn: list[Any] = []
+    real = module.equity_plot
+    monkeypatch.setattr(module, "equity_plot", lambda *given: drawn.extend(given) or real(*given))
+    for name in ("equity.parquet", "walk_forward.html", "notes.txt"):
+        (tmp_path / name).write_text("of before")
+    write(tmp_path, values, joined)
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, "notes.txt"}
+    for name in ("episodes", "trades", "equity"):
+        table = pd.read_parquet(tmp_path / f"{name}.parquet")
+        pd.testing.assert_frame_equal(table, getattr(joined, name), check_dtype=False)
+    assert json.loads((tmp_path / "walk_forward.json").read_text()) == json.loads(json.dumps(values))
+    curve, days, first = drawn
+    # Each of three days gains $20 in two steps.
+    assert curve.tolist() == [50_000.0 + gained for gained in (0, 10, 20, 20, 30, 40, 40, 50, 60)]
+    assert (first.tolist(), [day.day for day in days]) == ([0, 3, 6], [3, 4, 10])
+    page = (tmp_path / "walk_forward.html").read_text()
+    assert verdict(values).headline in page
+    for at in (0, 1):
+        assert f'href="w{at}"' in page
