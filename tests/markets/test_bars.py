@@ -348,3 +348,12 @@ def test_a_selection_is_all_else_that_the_bars_are(frame):
 
 def test_no_bars_have_a_session_of_none(frame):
     assert len(bars(frame.iloc[:0]).session("rth")) == 0
+
+
+@pytest.mark.parametrize("columns", [["high", "low"], ["open", "high", "low", "close"]], ids=len)
+def test_prices_off_the_grid_are_counted_and_not_their_rows(frame, columns):
+    """Of 1,800 prices one row's two are more than a thousandth."""
+    frame.loc[frame.index[20], columns] += 0.0625
+    with pytest.raises(InputError, match=f"{len(columns)} of 1800 prices are off the ES grid"):
+        bars(frame)
+    assert bars(frame, snap=True).snapped == len(columns)
