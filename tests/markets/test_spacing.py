@@ -26,7 +26,7 @@ def index(seconds: list[float]) -> pd.DatetimeIndex:
 
 
 def test_steps_are_those_of_sorted_times_without_the_ones_that_repeat() -> None:
-    assert bar_steps(np.array([50, 10, 30, 10, 30, 30])).tolist() == [20, 20]
+    assert bar_steps(np.array([50, 10, 30, 10, 35, 30])).tolist() == [20, 5, 15]
     assert bar_steps(np.array([7])).tolist() == []
     assert bar_steps(np.array([], np.int64)).tolist() == []
 

@@ -143,3 +143,10 @@ def test_a_zip_holds_one_text(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(InputError, match=f"with {len(names)} members"):
         read_bytes(path)
     assert member_name(path) == ("a.xml" if names == ["a.xml"] else "")
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_a_file_is_packed_with_any_effort(save: Callable[..., Path], level: int) -> None:
+    for packed in (bz2.compress(TEXT.encode(), level), gzip.compress(TEXT.encode(), level)):
+        assert read_bytes(save(packed, "bars")) == TEXT.encode()
+    assert read_bytes(save(lzma.compress(TEXT.encode(), preset=level), "bars")) == TEXT.encode()
