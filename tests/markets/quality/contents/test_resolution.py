@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
-from markets.quality.contents.resolution import _copied, resolution_problems
+from markets.quality.contents.resolution import LOOKED_AT, _copied, resolution_problems
 from markets.quality.door import _contents
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
@@ -155,3 +156,40 @@ def test_bars_in_twos_for_less_than_a_piece_are_no_longer_bars() -> None:
     steps = np.where(np.arange(1200) % 32 == 31, 3, 2)
     bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
     assert list(resolution_problems(bars)) == []
+
+
+def test_the_commonest_length_is_told_and_the_first_bar_of_any() -> None:
+    """A piece whose bars lie any number of minutes apart is no longer bar, although it is long."""
+    steps = np.ones(1600)
+    steps[:32] = 1 + np.arange(32) % 3 * 2  # of one, three and five minutes
+    steps[320:352] = 5
+    steps[640:704] = 3
+    steps[960:992] = 2
+    bars = made(100.0 + np.arange(1601) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
+    (found,) = resolution_problems(bars)
+    first = pd.Timestamp(bars.ns[320], tz="UTC").strftime("%Y-%m-%d %H:%M UTC")
+    assert (found.kind, found.count) == ("bar_length", 128)
+    assert f"about 128 of 1,601 bars, from {first} on, are 3 minutes long" in found.message
+
+
+@pytest.mark.parametrize("again", range(5))
+def test_a_bar_is_the_one_before_again_in_all_its_columns(again: int) -> None:
+    rows = np.arange(400)
+    columns = [np.full(400, value) for value in (6001.0, 6002.0, 6000.0, 6001.0, 50.0)]
+    bars = made(columns[4], close=columns[3])
+    same = replace(bars, open=columns[0], high=columns[1], low=columns[2])
+    assert [one.kind for one in _copied([same], 400)] == ["bars_repeated"]
+    step = 0.25 * (rows % 2) if again != 4 else rows % 2
+    name = ("open", "high", "low", "close", "volume")[again]
+    assert not list(_copied([replace(same, **{name: columns[again] + step})], 400))
+
+
+def test_bars_that_were_filled_in_later_are_told_by_the_whole_file() -> None:
+    """Whether bars lack volume is asked all over the file, which begins with those that have it."""
+    rows = np.arange(30_000)
+    early = rows < LOOKED_AT + 2_000
+    volume = np.where(early | (rows % 5 == 0), 100.0 + rows % 7, 0.0)
+    close = 6000.0 + rows // 5 % 11
+    for lack, told in ((volume, True), (np.where(volume == 0, 3.0, volume), False)):
+        found = [one.kind for one in resolution_problems(made(lack, close=close))]
+        assert ("bar_length" in found) is told
