@@ -213,6 +213,7 @@ def test_a_symbol_of_ones_own_is_itself_before_it_is_a_spelling(monkeypatch):
         own = register_contract(Contract(symbol, "mine", 0.5, 100, 1, 250))
         assert get_contract(symbol) is own
         assert get_contract(symbol.lower()) is own
+    assert [contract_of(text) for text in ("ESZ5.CME", "ESZ5H6", "NQ_F=F")] == ["ESZ5", "ESZ5", "NQ_F"]
     assert contract_of("ESH5") == "ES"
     assert contract_of("F.US.ESH5") == "ES"
 
