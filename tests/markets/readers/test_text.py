@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from foundation.errors import InputError
 from markets.readers import read_frame
-from markets.readers.text import HEAD_BYTES
+from markets.readers.text import HEAD_BYTES, look, parse, read_text
+from markets.synthetic.bars import synthetic_bars
+from tests.markets.readers.dbn_files import dbn_file
 from tests.sentences import refuses
 
 HEAD = "timestamp,open,high,low,close,volume\n"
@@ -113,3 +116,24 @@ def test_no_note_is_too_long_for_its_line(save: Callable[..., Path]) -> None:
     text = head + row.format(0, 6471, "x" * (3 * HEAD_BYTES)) + row.format(1, "y", "")
     with pytest.raises(InputError, match=r"bars\.csv, line 3: close is 'y', which is not a number"):
         read_frame(save(text))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("rows", [1, 20, 500])
+def test_databentos_records_are_lines_of_text(
+    save: Callable[..., Path], pack: Callable[[bytes], bytes], rows: int
+) -> None:
+    """Its head too, however much of the file is asked for; records are named as such."""
+    bars = synthetic_bars("ES", days=2, seed=5).select(slice(0, rows))
+    path = save(pack(dbn_file(bars, {4916: "ESH5"})), "bars.dbn")
+    text = read_text(path)
+    assert text.count(b"\n") == rows + 1
+    assert text.startswith(read_text(path, HEAD_BYTES)[: 80 * min(rows, 20)])
+    head = look(path)
+    assert (head.source, head.number, head.member) == ("bars.dbn", 1, "")
+    assert head.line.encode() == text[: text.index(b"\n")]
+    names = head.names()
+    raw = parse(path, head, names, ["ts_event", "volume", "symbol"])
+    assert raw.numbers("volume").tolist() == bars.frame["volume"].tolist()
+    assert raw.distinct("symbol") == ("ESH5",)
+    assert raw.where(rows - 1) == f"record {rows}"

@@ -123,3 +123,17 @@ def test_bars_of_one_price_are_not_looked_up() -> None:
     for column in (bars.open, bars.high, bars.low):
         column[:] = bars.close
     assert not list(copied_rows(bars))
+
+
+@pytest.mark.parametrize("length", [99, 100, 170])
+def test_copies_may_begin_with_the_first_row_and_end_with_the_last(length: int) -> None:
+    rng = np.random.default_rng(length)
+    rows = 900
+    volume = 64.0 * rng.integers(9, 90, rows) + rng.choice([20.0, 21.0], rows)
+    bars = made(volume, 6000 + 0.25 * rng.integers(-400, 400, rows))
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        column[rows - length :] = column[:length]
+    found = list(copied_rows(bars))
+    assert [one.count for one in found] == [length] * (length >= 100)
+    if found:
+        assert "of those from 2025-01-06 14:30 on" in found[0].message

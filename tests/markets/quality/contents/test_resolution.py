@@ -12,7 +12,7 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
-from markets.quality.contents.resolution import LOOKED_AT, _copied, resolution_problems
+from markets.quality.contents.resolution import LOOKED_AT, _copied, _overlapping, resolution_problems
 from markets.quality.door import _contents
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
@@ -193,3 +193,28 @@ def test_bars_that_were_filled_in_later_are_told_by_the_whole_file() -> None:
     for lack, told in ((volume, True), (np.where(volume == 0, 3.0, volume), False)):
         found = [one.kind for one in resolution_problems(made(lack, close=close))]
         assert ("bar_length" in found) is told
+
+
+def test_bars_that_come_again_and_overlap_are_counted_in_all_runs() -> None:
+    """A run alone decides nothing, wherever it stands: two of five must be such."""
+    plain = made(np.full(400, 50.0))
+    again = replace(plain, open=plain.open * 0 + 6001, high=plain.high * 0 + 6002,
+                    low=plain.low * 0 + 6000, close=plain.close * 0 + 6001)  # fmt: skip
+    for runs, told in (([plain, again], True), ([again, plain], True), ([plain, again, plain], False),
+                       ([again, plain, plain], False), ([plain, again, again], True)):  # fmt: skip
+        kinds = [(one.kind, one.count) for one in _copied(runs, 7_777)]
+        assert kinds == [("bars_repeated", 7_777)] * told
+        share = sum(run is again for run in runs) / len(runs)
+        assert all(f"{share:.0%} of the bars have" in one.message for one in _copied(runs, 7_777))
+    walk = 6000.0 + np.cumsum(np.random.default_rng(4).integers(-4, 5, 800))
+    single = made(np.full(800, 50.0), close=walk)
+    triple = replace(single, open=np.concatenate([walk[:3], walk[:-3]]))
+    for runs, told in (
+        ([single, triple, triple, triple], True),
+        ([triple, triple, triple, single], True),
+        ([triple, single, single], False),
+        ([single, single, triple], False),
+    ):
+        found = list(_overlapping(runs, 7_777))
+        assert [(one.kind, one.count) for one in found] == [("bars_overlap", 7_777)] * told
+        assert all("from the close 3 bars before" in one.message for one in found)
