@@ -149,7 +149,10 @@ def contract_of(text: str) -> str | None:
     >>> contract_of("MESH5"), contract_of("ES 03-25"), contract_of("AAPL")
     ('MES', 'ES', None)
     """
-    text = text.strip().upper().removeprefix("F.US.").lstrip("/@$&").rsplit(":", 1)[-1]
+    text = text.strip().upper()
+    if text in _TABLE:  # also one that reads like another contract's spelling
+        return text
+    text = text.removeprefix("F.US.").lstrip("/@$&").rsplit(":", 1)[-1]
     text = re.sub(r"A? INDEX$", "", text)  # Bloomberg's
     month = rf"[{_MONTHS}]\d{{1,4}}| ?(?:{_MONTH_NAMES}) ?\d\d(?:\d\d)?"
     tail = rf"(?:{month}|[ _]\d\d-\d\d|=F|\.[CNV]\.\d+|\d*!|#C?|_F|C\d\d?)?(?:\.[A-Z]+)?"

@@ -96,8 +96,8 @@ def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
     """Return dates as text such as 2025-09-02; messages name the column as it is called."""
     days = pc.utf8_trim_whitespace(raw.table.column(name).cast(pa.string()))
     days = pc.replace_substring_regex(days, r"[/.]", "-")
-    days = pc.replace_substring_regex(days, r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3")
     days = pc.replace_substring_regex(days, r"[T ]00:00:00(-0+)?$", "")
+    days = pc.replace_substring_regex(days, r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3")
     if _mostly(pc.match_substring_regex(days, r"^\d\d?-\d\d?-\d{4}$")):
         days = _month_first(raw, called or name, days)
     # Sierra writes 2025-1-4; ISO 8601 wants two digits.

@@ -98,7 +98,9 @@ def _from_digits(
     raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
 ) -> NDArray[np.datetime64]:
     """Return times of numbers such as 202509020930: year, month, day, hour, minute run together."""
-    factor = _DIGITS[len(str(values[0]))]
+    length = len(str(values[0]))
+    factor = _DIGITS[length]
+    as_long = (values >= 10 ** (length - 1)) & (values < 10**length)
     digits = values.astype(np.int64) * factor
     parts = [
         digits // 10**power % size
@@ -106,7 +108,7 @@ def _from_digits(
     ]
     year, month, day, hour, minute, second, milli = parts
     good = (month >= 1) & (month <= 12) & (day >= 1) & (hour <= 23) & (minute <= 59) & (second <= 59)
-    good &= (year >= 1990) & (year < 2060)
+    good &= as_long & (year >= 1990) & (year < 2060)
     months = (year - 1970) * 12 + month - 1
     first_of = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     next_of = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)

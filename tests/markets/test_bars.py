@@ -286,3 +286,74 @@ def test_a_session_that_keeps_nothing_is_refused() -> None:
     with refuses():
         night.session("rth")
     assert night.session("all") is night
+
+
+def test_one_price_in_a_thousand_may_be_off_the_grid(frame):
+    """To the price: of 250 rows one, of 249 none."""
+    frame.loc[frame.index[3], "low"] -= 0.1
+    assert bars(frame.iloc[:250]).snapped == 1
+    with pytest.raises(InputError, match="1 of 996 prices are off the ES grid"):
+        bars(frame.iloc[:249])
+
+
+@pytest.mark.parametrize("row", [0, 1, 449])
+def test_a_price_that_snaps_to_zero_is_refused_wherever_it_stands(frame, row):
+    frame.loc[frame.index[row], "low"] = 0.1
+    with pytest.raises(InputError, match="a price is zero once it is on the ES grid"):
+        bars(frame, snap=True)
+
+
+def test_the_first_and_the_number_of_several_bad_rows_are_told(frame):
+    for row, column in ((300, "open"), (7, "high"), (449, "low")):
+        frame.loc[frame.index[row], column] = np.nan
+    with pytest.raises(
+        InputError, match=r"a value is missing or infinite in 3 of 450 rows, first at 2025-01-06 14:37"
+    ):
+        bars(frame)
+
+
+def test_features_carry_their_bars_times_in_utc(frame):
+    """Times in another zone and of another unit are the bars' own; further columns are left out."""
+    abroad = frame.index.tz_convert("Asia/Tokyo").as_unit("s").rename("opened")
+    features = features_of(frame).set_axis(abroad).assign(note="text")
+    features = features[["note", *reversed(FEATURES)]]
+    made = bars(frame.set_axis(abroad), precomputed=features)
+    assert made.precomputed is not None
+    pd.testing.assert_index_equal(made.precomputed.index, made.frame.index)
+    assert str(made.precomputed.index.dtype) == "datetime64[ns, UTC]"
+    assert list(made.precomputed.columns) == list(FEATURES)
+
+
+@pytest.mark.parametrize("row", [1, 449])
+def test_features_of_which_one_row_has_another_time_are_refused(frame, row):
+    stamps = frame.index.to_series()
+    stamps.iloc[row] += pd.Timedelta(seconds=1)
+    with pytest.raises(InputError, match="carry other timestamps than the bars"):
+        bars(frame, precomputed=features_of(frame).set_axis(pd.DatetimeIndex(stamps)))
+
+
+def test_a_selection_is_all_else_that_the_bars_are(frame):
+    """Also what does not count in comparisons: prices that were snapped, and what the door told."""
+    frame.loc[frame.index[7], "high"] += 0.1
+    told = {"accepted": ("coarse_prices",), "warnings": ("a roll", "no volume"), "snapped": 3}
+    whole = replace(bars(frame, bar_seconds=1, precomputed=features_of(frame)), **told)
+    part = whole.select(slice(100, 107))
+    assert {name: getattr(part, name) for name in told} == told
+    assert (part.contract, part.source, part.bar_seconds) == (ES, "made.csv", 1)
+    pd.testing.assert_frame_equal(part.frame, whole.frame.iloc[100:107])
+    pd.testing.assert_frame_equal(part.precomputed, whole.precomputed.iloc[100:107])
+    regular = whole.session("rth")
+    assert {name: getattr(regular, name) for name in told} == told
+
+
+def test_no_bars_have_a_session_of_none(frame):
+    assert len(bars(frame.iloc[:0]).session("rth")) == 0
+
+
+@pytest.mark.parametrize("columns", [["high", "low"], ["open", "high", "low", "close"]], ids=len)
+def test_prices_off_the_grid_are_counted_and_not_their_rows(frame, columns):
+    """Of 1,800 prices one row's two are more than a thousandth."""
+    frame.loc[frame.index[20], columns] += 0.0625
+    with pytest.raises(InputError, match=f"{len(columns)} of 1800 prices are off the ES grid"):
+        bars(frame)
+    assert bars(frame, snap=True).snapped == len(columns)

@@ -168,7 +168,19 @@ def test_json_is_canonical():
     assert " " not in text
 
 
-@pytest.mark.parametrize("values", [{"account": 5}, {"reward": [1]}, {"nothing": 1}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"account": 5},
+        {"account": []},
+        {"account": None},
+        {"reward": [1]},
+        {"reward": 0},
+        {"reward": ""},
+        {"nothing": 1},
+        {"account": {"nothing": 1}},
+    ],
+)
 def test_a_dictionary_that_is_no_configuration_is_refused(values):
     with pytest.raises(InputError):
         EnvConfig.from_dict(values)
@@ -181,6 +193,17 @@ def test_every_amount_of_two_decimals_is_its_own_cents() -> None:
         assert dollars_to_cents("x", float(f"{whole / 100:.2f}")) == whole
     for large in (2**31 - 1, 1_234_567_891, -(2**31)):
         assert dollars_to_cents("x", large / 100) == large
-    for off in (0.001, 0.295, 12.3456, -0.005):
+    for off in (0.001, 0.295, 12.3456, -0.005, 0.00005, 100.0000002, -7.459995):
         with pytest.raises(InputError):
             dollars_to_cents("x", off)
+
+
+def test_parts_that_are_given_whole_are_overridden_and_not_forgotten() -> None:
+    """A setting beside a whole part of it changes that part, and not the one that was there before."""
+    before = EnvConfig.phase2(contracts=7, hold_penalty=-0.5)
+    account, reward = AccountRules(floor_lock_dollars=3.0), RewardConfig(patience_reward=0.25)
+    config = before.override(account=account, reward=reward, contracts=2, violation_penalty=-4)
+    assert config.account == AccountRules(floor_lock_dollars=3.0, contracts=2)
+    assert config.reward == RewardConfig(patience_reward=0.25, violation_penalty=-4)
+    assert config.override() == config
+    assert (before.account.contracts, before.reward.hold_penalty) == (7, -0.5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from markets import SYMBOLS, Contract, get_contract, register_contract
-from markets.contracts import _TABLE, added_contracts, contract_of, decimals
+from markets import SYMBOLS, Contract, InputError, get_contract, register_contract
+from markets.contracts import _TABLE, added_contracts, contract_of, contract_of_file, decimals
 from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
@@ -204,3 +204,22 @@ def test_a_price_has_the_decimals_of_its_tick(tick: float, places: int) -> None:
     assert decimals(tick) == places
     for ticks in (1, 3, 1_000_003):
         assert float(f"{ticks * tick:.{places}f}") == pytest.approx(ticks * tick, rel=1e-15)
+
+
+def test_a_symbol_of_ones_own_is_itself_before_it_is_a_spelling(monkeypatch):
+    """Although it reads like a delivery month, a series or a vendor's name of another contract."""
+    monkeypatch.setattr("markets.contracts._TABLE", dict(_TABLE))
+    for symbol in ("ESZ5", "ES.C.0", "NQ_F", "ESC", "F.US.ES"):
+        own = register_contract(Contract(symbol, "mine", 0.5, 100, 1, 250))
+        assert get_contract(symbol) is own
+        assert get_contract(symbol.lower()) is own
+    assert [contract_of(text) for text in ("ESZ5.CME", "ESZ5H6", "NQ_F=F")] == ["ESZ5", "ESZ5", "NQ_F"]
+    assert contract_of("ESH5") == "ES"
+    assert contract_of("F.US.ESH5") == "ES"
+
+
+@pytest.mark.parametrize("symbol", [None, ""])
+def test_a_files_contract_is_never_guessed(symbol):
+    assert contract_of_file("ES.csv", "nq") is get_contract("NQ")
+    with pytest.raises(InputError, match=r"ES\.csv: say with --symbol which contract this file is of"):
+        contract_of_file("ES.csv", symbol)

@@ -161,3 +161,18 @@ def test_another_process_can_be_told_the_files(tmp_path: Path, monkeypatch: pyte
     assert (file_of("CL"), file_of("GC"), file_of("ES")) == (path, tmp_path / "gold.toml", None)
     told["CL"] = tmp_path  # a copy: what is done with it changes nothing
     assert known_files() == {"CL": path, "GC": tmp_path / "gold.toml"}
+
+
+def test_a_built_in_contract_with_other_costs_has_no_place_in_a_file() -> None:
+    """A file that says [contract.NQ] would be refused, so nothing is said of it."""
+    dear = get_contract("NQ").with_costs(commission_cents=300)
+    contracts.register_contract(dear, overwrite=True)
+    crude = Contract("CL", "Crude Oil", 0.01, 1000, 1, 250)
+    contracts.register_contract(crude)
+    assert list(own_contracts(["NQ", "CL", "MNQ"])) == ["CL"]
+
+
+def test_two_contracts_that_name_each_other_are_said_once_each() -> None:
+    for symbol, other in (("AA", "BB"), ("BB", "AA"), ("CC", "CC"), ("DD", "ES")):
+        contracts.register_contract(Contract(symbol, "mine", 0.5, 100, 1, 250, other))
+    assert list(own_contracts(["BB", "CC", "DD"])) == ["BB", "CC", "DD", "AA"]

@@ -69,3 +69,8 @@ def test_the_innermost_name_comes_first() -> None:
 )
 def test_a_spread_names_two_deliveries_of_known_contracts(text: str, spread: str | None) -> None:
     assert spread_in(text) == spread
+
+
+def test_all_that_a_name_says_is_told_at_once() -> None:
+    assert said_by_name("NQ_and_ES_bid.csv") == (("ES", "NQ"), None, "bid")
+    assert said_by_name("RTYH5-RTYM5 ask NQ.csv") == (("NQ", "RTY"), "RTYH5-RTYM5", "ask")

@@ -102,3 +102,18 @@ def test_what_can_be_had_is_part_of_what_there_is() -> None:
     assert there is not None
     assert free is not None
     assert 0 < free <= there
+
+
+def test_whose_limit_it_is_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bars.csv.gz"
+    for size, memory, words in (
+        (1 << 20, None, "100 bytes of text for each byte of the file, as no file of bars does"),
+        (1 << 20, 360 << 20, "90 MiB of text, which memory has room for; split it by year"),
+        (1 << 10, 360 << 20, "100 bytes of text for each byte of the file"),  # 64 MiB are no few bytes
+        (42 << 20, 1 << 40, "4 GiB of text; split it by year, or write Parquet"),
+        (42 << 20, None, "4 GiB of text; split it by year, or write Parquet"),
+        (42 << 20, 8 << 30, "2 GiB of text, which memory has room for"),
+    ):
+        path.write_bytes(bytes(size))
+        monkeypatch.setattr(file_sizes, "available_memory", lambda memory=memory: memory)
+        assert text_limit(path)[1].replace(".0", "").startswith(words)

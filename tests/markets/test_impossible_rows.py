@@ -88,3 +88,12 @@ def test_what_numbers_below_zero_are_is_told_by_all_of_them() -> None:
     assert negative_volume_mend(np.array([-1.0, 5.0, -1.0])) == PLAIN
     assert not_positive_mend(np.array([0.0, 3.0])) == "remove the rows"
     assert "adjusted back over its rolls" in not_positive_mend(np.array([0.0, -0.25, 3.0]))
+
+
+def test_a_row_that_lacks_one_price_says_nothing_of_the_columns_order() -> None:
+    moved = np.tile([104.0, 101.0, 103.0, 99.0], (100, 1))
+    told = column_order_mend(moved)
+    for column in range(4):
+        missing = moved.copy()
+        missing[90:, column] = np.nan
+        assert column_order_mend(missing) == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -202,3 +203,29 @@ def test_the_farthest_order_is_counted_to_the_tick(make_frame, monkeypatch, size
     monkeypatch.setattr(limits, "INT32_MAX", edge - 0.25)
     with pytest.raises(InputError, match="a stop or target could lie"):
         check_int32(bars, cheap)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_farthest_order_is_told_of_the_widest_bar(seed: int) -> None:
+    """Wherever it stands; or, of features that are used, of the largest that is a number."""
+    bars, config = drawn_bars(seed), EnvConfig.phase2(sl_atr_mult=1e9, tp_sl_ratio=2.0)
+    ticks = [[round(price / 0.25) for price in row] for row in bars.frame.to_numpy()[:, :4].tolist()]
+    closes = [ticks[0][3], *(row[3] for row in ticks[:-1])]
+    widest = max(
+        max(high, before) - min(low, before)
+        for (_, high, low, _), before in zip(ticks, closes, strict=True)
+    )
+    for precomputed, atr in ((None, float(max(widest, 1))), (wide_features(bars), 4.0 * 7.5)):
+        # The target is twice the stop, and each a tick more.
+        far = 2.0 * (1e9 * atr + 1.0) + 1.0
+        with pytest.raises(InputError, match=f"a stop or target could lie {far:.0f} ticks of ES away"):
+            check_int32(replace(bars, precomputed=precomputed), config)
+
+
+def wide_features(bars: Bars) -> pd.DataFrame:
+    """Return features of which the range, of 7.5 points in one bar, is not defined at first."""
+    table = pd.DataFrame({name: np.ones(len(bars)) for name in FEATURES}, index=bars.frame.index)
+    table["atr"] = 2.25
+    table.iloc[0, table.columns.get_loc("atr")] = np.nan
+    table.iloc[len(bars) // 2, table.columns.get_loc("atr")] = 7.5
+    return table

@@ -115,6 +115,11 @@ def test_what_does_not_belong_is_refused() -> None:
         seconds_of(MINUTES, MINUTES)
     with refuses():
         seconds_of(SECONDS, SECONDS)
+    for other in (0, 2, 5, 59, 61):
+        with pytest.raises(InputError, match=f"bars of {other} s; give one-second bars as the seconds"):
+            seconds_of(MINUTES, replace(SECONDS, bar_seconds=other))
+        with pytest.raises(InputError, match=f"bars of {other} s; give one-minute bars"):
+            seconds_of(replace(MINUTES, bar_seconds=other), SECONDS)
     with refuses():
         seconds_of(MINUTES, replace(SECONDS, contract=get_contract("NQ")))
     other_day = synthetic_bars("ES", days=1, seed=4, start="2025-02-03")

@@ -26,7 +26,7 @@ def index(seconds: list[float]) -> pd.DatetimeIndex:
 
 
 def test_steps_are_those_of_sorted_times_without_the_ones_that_repeat() -> None:
-    assert bar_steps(np.array([50, 10, 30, 10, 30, 30])).tolist() == [20, 20]
+    assert bar_steps(np.array([50, 10, 30, 10, 35, 30])).tolist() == [20, 5, 15]
     assert bar_steps(np.array([7])).tolist() == []
     assert bar_steps(np.array([], np.int64)).tolist() == []
 
@@ -49,6 +49,8 @@ def test_the_usual_step_is_the_commonest_and_of_several_the_shortest(
         ([5] * 9, False),  # so few may be gaps
         ([5] * 50 + [1], False),  # two of them are a minute apart
         ([2] * 10, True),
+        ([3, 7, 3] * 4, True),  # the commonest is told
+        ([7, 3, 2, 7] * 3, True),
         ([1] * 10, False),
         ([], False),
     ],
@@ -57,9 +59,11 @@ def test_the_usual_step_is_the_commonest_and_of_several_the_shortest(
 def test_bars_longer_than_a_minute(minutes: list[int], longer: bool) -> None:
     steps = np.array(minutes, np.int64) * MINUTE
     assert longer_than_a_minute(steps) is longer
+    assert longer_than_a_minute(np.where(steps > MINUTE, MINUTE + SECOND, steps)) is longer
     stamps = index([0, *np.cumsum(np.array(minutes) * 60).tolist()])
     if longer:
-        with pytest.raises(ValueError, match=f"its bars are {minutes[0]} minutes long"):
+        usual = max(set(minutes), key=minutes.count)
+        with pytest.raises(ValueError, match=f"its bars are {usual} minutes long"):
             infer_bar_seconds(stamps, "made.csv")
     else:
         assert infer_bar_seconds(stamps, "made.csv") == 60

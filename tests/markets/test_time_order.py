@@ -69,3 +69,34 @@ def test_why_times_do_not_increase(hours: list[float], words: str) -> None:
     told = order_mend(ns, prices)
     assert words in told
     assert (told == words) == (words == "sort the rows by timestamp")
+
+
+def test_rows_of_the_same_time_are_found_wherever_they_stand() -> None:
+    """The pairs are one row apart in the order of time, and not in the file's."""
+    ns = np.array([5, 3, 9, 3, 7, 9, 5]) * HOUR
+    low = np.array([100.0, 106.0, 96.0, 101.0])
+    prices = np.stack([low, low + 2, low + 4, low + 62, low + 7, low + 64, low + 60])
+    assert "about 60 points apart, as those of two contracts" in order_mend(ns, prices)
+    assert order_mend(ns, prices[[0, 1, 2, 1, 4, 2, 0]]).startswith("the same row occurs again")
+
+
+@pytest.mark.parametrize(
+    ("apart", "two"), [(30.0, False), (50.0, False), (50.25, True), (-50.25, True)]
+)
+def test_two_contracts_are_further_apart_than_five_bars_are_high(apart: float, two: bool) -> None:
+    told = same_time_mend(ROWS, ROWS + apart)
+    assert (TWO_CONTRACTS in told) == two
+    some = np.arange(20) % 3 == 1  # the others are the same row twice, and say nothing
+    assert (TWO_CONTRACTS in same_time_mend(ROWS, ROWS + apart * some[:, None])) == two
+    spread = ROWS + apart + 0.24 * apart * np.where(np.arange(20) % 2, 1, -1)[:, None]
+    assert (TWO_CONTRACTS in same_time_mend(ROWS, spread)) == two
+
+
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("row", [0, 19])
+def test_rows_that_differ_in_one_price_are_not_the_same(column: int, row: int) -> None:
+    other = ROWS.copy()
+    other[row, column] += 0.25
+    assert same_time_mend(ROWS, other) == (
+        "rows of the same time differ; keep one row a minute, of one contract"
+    )

@@ -141,3 +141,26 @@ def test_a_damaged_page_of_a_file_is_known_by_its_sum(make_frame, tmp_path):
         path.write_bytes(bytes(damaged))
         with pytest.raises(OSError, match="CRC checksum"):
             pq.read_table(path, page_checksum_verification=True)
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+def test_parts_of_a_contract_are_not_rounded_to_the_ticks_decimals(make_frame, tmp_path, name):
+    """Prices have those of the tick, which here are none; spot and crypto trade in parts."""
+    coin = Contract("COIN", "a coin", 1.0, 25, 1, 10)
+    prices = ["open", "high", "low", "close"]
+    frame = make_frame(days=1).assign(volume=np.arange(450) % 11 / 7 + 20.000001)
+    bars = Bars.from_frame(frame.assign(**((frame[prices] - 6000) * 4 + 20_003)), coin, source="made")
+    read = read_bars(write_bars(bars, tmp_path / name), coin)
+    assert read.frame["volume"].tolist() == (np.arange(450) % 11 / 7 + 20.000001).tolist()
+    assert read.digest == bars.digest
+
+
+def test_each_of_several_files_holds_its_own_bars_in_its_own_form(make_frame, tmp_path):
+    """Whatever the order of their names; a form is told by the file's own ending."""
+    frame = make_frame(days=1)
+    lengths = {"c.parquet": 11, "a.csv": 7, "b.PARQUET": 5, "0.CSV": 3}
+    files = {tmp_path / name: bars_of("NQ", frame.iloc[:rows]) for name, rows in lengths.items()}
+    write_together(files)
+    for path, bars in files.items():
+        assert read_bars(path, "NQ").digest == bars.digest
+        assert (path.read_bytes()[:4] == b"PAR1") == (path.suffix.lower() == ".parquet")

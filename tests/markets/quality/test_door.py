@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 
 from markets import Bars, InputError
 from markets.file_facts import FileFacts
-from markets.quality.door import _leaps
+from markets.quality.door import _leaps, admit, problems_of
 from markets.quality.inspection import inspect
 from markets.quality.measurements import BAD_PRINT
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.sentences import refuses
 
 Write = Callable[[pd.DataFrame, Path], None]
@@ -303,3 +305,50 @@ def test_one_price_that_leaps_is_looked_at_wherever_it_stands(column: str, place
     prices[column][place] = np.nextafter(edge, up)
     assert _leaps(**prices)
     assert not _leaps(*(values[:1] for values in prices.values()))
+
+
+def moved(bars: Bars, to: str) -> Bars:
+    """Return bars whose first one opens at another minute of its New York day."""
+    first = bars.frame.index[0].tz_convert("America/New_York")
+    by = pd.Timestamp(f"{first.date()} {to}", tz="America/New_York") - first
+    return replace(bars, frame=bars.frame.set_axis(bars.frame.index + by))
+
+
+def test_problems_are_named_once_each_in_the_order_of_their_names(regular: Bars) -> None:
+    some = regular.select(slice(0, 900))
+    flat = some.frame.assign(**dict.fromkeys(("open", "high", "low"), some.frame["close"]))
+    file = FileFacts("offset", name="ES_bid.csv")
+    bars = admit(replace(some, frame=flat), file, accept_problems=True)
+    assert bars.accepted == ("one_price_a_bar", "quotes")
+    with pytest.raises(InputError, match=r"its name says .* \(and 1 more: `rltrader data check`"):
+        admit(replace(some, frame=flat), file)
+    leap = some.frame.copy()
+    leap.iloc[500, :4] *= 1.25  # which is looked at more closely, with all that the file says
+    bars = admit(replace(some, frame=leap), file, accept_problems=True)
+    assert bars.accepted == ("bad_prints", "quotes")
+
+
+def test_all_warnings_are_told_with_what_was_accepted(
+    regular: Bars, caplog: pytest.LogCaptureFixture
+) -> None:
+    some = regular.select(slice(0, 900))
+    odd = replace(some, frame=some.frame.assign(volume=777.0))
+    for name, more in (("ES.csv", ""), ("ES_bid.csv", ", taken in spite of quotes")):
+        caplog.clear()
+        file, source = FileFacts("offset", name=name, contracts=("SPY",)), odd.source + more
+        bars = admit(odd, file, accept_problems=True)
+        assert bars.source == source
+        assert bars.warnings is not None
+        assert ["SPY" in one for one in bars.warnings] == [True, False]
+        assert "volume is 777 on nearly every bar" in bars.warnings[1]
+        assert caplog.messages == [f"{source}: {one}" for one in bars.warnings]
+        pd.testing.assert_frame_equal(bars.frame, odd.frame)
+
+
+def test_the_clock_is_judged_of_minutes_and_not_of_seconds(regular: Bars) -> None:
+    """In the daily halt; seconds are laid beside minutes, which are judged."""
+    minutes = moved(regular.select(np.arange(18_000) % 450 < 40).select(slice(0, 160)), "17:10")
+    file = FileFacts("offset", name="bars.csv")
+    assert "time_zone" in [one.kind for one in problems_of(minutes, file)]
+    seconds = second_bars(minutes, seed=1)
+    assert [one.kind for one in problems_of(seconds, file)] == []

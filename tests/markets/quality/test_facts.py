@@ -185,3 +185,20 @@ def test_a_row_with_a_price_missing_is_not_told_to_have_too_few_trades(frame: pd
     rows = Rows(frame, get_contract("ES"), "bars.csv")
     assert np.flatnonzero(rows.few).tolist() == [5]
     assert measure(rows, "bars.csv").too_few_trades == 1
+
+
+def test_days_are_full_and_half_from_their_first_bar_on(make_frame) -> None:
+    sizes = [380, 379, 180, 179, 1]
+    minute, day = np.arange(5 * 450) % 450, np.arange(5 * 450) // 450
+    frame = make_frame(days=5)[minute < np.array(sizes)[day]]
+    facts = measure(Rows(frame, get_contract("ES"), "bars.csv"), "bars.csv")
+    assert list(facts.day_bars.values()) == sizes
+    assert facts.days == {"full": 1, "half": 2, "short": 2}
+
+
+def test_a_row_that_cannot_be_is_no_print_too(frame: pd.DataFrame) -> None:
+    """However far its prices reach; its neighbours are held against each other."""
+    put(frame, 40, "high", 100.0)
+    put(frame, 90, "low", 60_000.0)
+    found = marks(frame)
+    assert found == {"impossible": [40, 90]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from markets import get_contract
 from markets.quality.facts import Rows, measure
 from markets.quality.findings import _some, problems, scale_problems, warnings
+from markets.quality.inspection import inspect
 
 ES = get_contract("ES")
 
@@ -157,3 +160,36 @@ def test_days_that_are_all_short_speak_of_the_zone_and_one_of_itself(make_frame)
 def test_up_to_three_days_are_listed() -> None:
     assert [_some("abcd"[:count]) for count in (1, 2, 3)] == ["a", "a, b", "a, b, c"]
     assert _some("abcd") == "the first a, the last d"
+
+
+def test_a_row_that_is_missing_says_nothing_of_what_numbers_below_zero_are(make_frame) -> None:
+    frame = make_frame(days=1).assign(volume=-1.0)
+    frame.iloc[[0, 7], 2] = np.nan
+    frame.iloc[449, 4] = np.nan
+    told = found(frame, bad=True)
+    assert told["missing_values"][0] == 3
+    assert told["non_positive"][0] == 447
+    assert "Interactive Brokers" in told["non_positive"][1]
+
+
+def test_rows_in_any_order_are_busy_when_they_are(make_frame) -> None:
+    """Newest first, and with a row before them that says nothing."""
+    frame = make_frame(days=3)
+    assert "busiest_hour" not in found(frame[::-1], bad=False)
+    late = frame.assign(volume=frame["volume"].mask(np.arange(1350) % 450 >= 420, 4000.0))
+    late.iloc[5, 0] = np.nan
+    assert "the busiest half hour begins at 16:30" in found(late[::-1], bad=False)["busiest_hour"][1]
+
+
+def test_prices_that_are_snapped_are_told_last_and_all_else_stays(make_frame) -> None:
+    frame = make_frame(days=3).assign(high=lambda rows: rows["high"] + 0.1)
+    frame.iloc[5, 4] = 2.0
+    plain, snapped = (inspect(frame, ES, "made.csv", snap=snap) for snap in (False, True))
+    (problem,) = plain.problems
+    assert (problem.kind, problem.count, plain.ok) == ("off_grid", 1350, False)
+    assert (snapped.problems, snapped.ok, snapped.to_dict()["ok"]) == ((), True, True)
+    assert [one.kind for one in plain.warnings] == ["too_few_trades"]
+    assert snapped.warnings == (*plain.warnings, replace(problem, mend="do nothing: they are snapped"))
+    frame.iloc[9, 1] = np.nan
+    both = inspect(frame, ES, "made.csv", snap=True)
+    assert ([one.kind for one in both.problems], both.to_dict()["ok"]) == (["missing_values"], False)

@@ -172,3 +172,21 @@ def test_a_full_day_lacks_the_minutes_at_its_edge(bars: int) -> None:
     assert len(marked) - len(ns) == early
     if early:
         assert marked[-1] == day[-1] + (2 * 1440 + 1) * MINUTE
+
+
+@pytest.mark.parametrize(("reach", "bad"), [(10.0, False), (10.25, True)])
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_print_is_held_against_the_lower_of_both_prices(reach: float, bad: bool, side: int) -> None:
+    """Of a bar that goes from 100 to 109: a tenth of 100 beyond them, and not of 109."""
+    prices = np.array([[100.0] * 4, [100.0, 109.0, 100.0, 109.0], [109.0] * 4])
+    prices[1, side] += reach if side == 1 else -reach
+    _, prints = checks.spikes(MONDAY + MINUTE * np.arange(3), prices, 0.25)
+    assert prints.tolist() == [False, bad, False]
+
+
+def test_the_first_bar_is_held_against_its_own_open() -> None:
+    """And the last one against its own close."""
+    rows = np.array([[12.0, 13.0, 8.0, 10.0], [10.0, 10.0, 10.0, 10.0], [10.0, 16.0, 9.0, 14.0]])
+    assert checks.excursions(rows).tolist() == [2.0, 0.0, 2.0]
+    assert checks.excursions(rows[:1]).tolist() == [2.0]
+    assert checks.excursions(rows[:0]).tolist() == []

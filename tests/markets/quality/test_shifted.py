@@ -21,6 +21,7 @@ from markets.quality.shifted import (
     Shift,
     _signs_of_volume,
     begins_busy,
+    find_shift,
     leap_and_peak,
     volume_is_right,
 )
@@ -247,3 +248,66 @@ def test_volume_is_a_sign_of_the_shift_that_the_sessions_have(
     leap: int | None, peak: int | None, signs: list[str]
 ) -> None:
     assert _signs_of_volume(leap, peak, 5) == signs
+
+
+def usual_days(busy: dict[int, float], days: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Return days of nine contracts a minute from 08:00 on, some minutes so many times as busy."""
+    of_day = np.arange(480, 1020)
+    times = np.ones(len(of_day))
+    for minute, factor in busy.items():
+        times[minute - 480] = factor
+    midnight = pd.Timestamp("2025-03-03", tz="America/New_York").value
+    ns = midnight + ((np.arange(days)[:, None] * 1440 + of_day) * MINUTE).ravel()
+    return ns, np.tile(10.0 * times - 1.0, days)
+
+
+@pytest.mark.parametrize(
+    ("busy", "leap", "peak"),
+    [
+        ({570: 3.1, 571: 1.6, 572: 1.6}, 0, None),
+        ({570: 2.9, 571: 1.6, 572: 1.6}, None, None),
+        ({570: 3.1, 571: 1.6, 572: 1.4}, None, None),  # it does not last
+        ({573: 9.0, 574: 5.0, 575: 5.0}, 3, None),
+        ({570: 3.1, 571: 1.6, 572: 1.6, 566: 1.2}, None, None),  # held against the busiest before
+        ({959: 2.1}, None, 0),
+        ({959: 1.9}, None, None),
+        ({958: 2.0, 959: 2.1, 960: 2.0}, None, 0),  # the minutes beside it are busy too
+        ({957: 1.2, 959: 2.1}, None, None),
+        ({961: 1.2, 959: 2.1}, None, None),
+        ({974: 8.0, 959: 3.0}, None, 15),
+        ({570 + 65: 4.0, 636: 4.0, 637: 4.0, 959 - 65: 3.0}, 65, -65),
+        ({570 + 66: 4.0, 637: 4.0, 638: 4.0, 959 - 66: 3.0}, None, None),
+    ],
+)
+def test_where_volume_leaps_and_where_it_is_largest(
+    busy: dict[int, float], leap: int | None, peak: int | None
+) -> None:
+    assert leap_and_peak(*usual_days(busy)) == (leap, peak)
+
+
+def test_no_day_of_larger_volume_decides_where_it_leaps() -> None:
+    """Days are each held against their own; the busiest of them lacks the minutes before 09:30."""
+    busy = {570: 4.0, 571: 4.0, 572: 4.0}
+    ns, volume = usual_days(busy)
+    day = (ns - ns[0]) // (1440 * MINUTE)
+    loud = np.where(day == 2, 1000.0 * (volume + 1.0) - 1.0, volume)
+    assert leap_and_peak(ns, loud) == leap_and_peak(ns, volume) == (0, None)
+    minute = new_york_minutes(ns)
+    calm = usual_days({})[1]
+    kept = (day != 2) | (minute >= 570)
+    calm = np.where(day == 2, 1000.0 * (calm + 1.0) - 1.0, calm)
+    assert leap_and_peak(ns[kept], calm[kept]) == (None, None)
+
+
+@pytest.mark.parametrize(("days", "found"), [(4, False), (5, True)])
+def test_volume_alone_tells_a_shift_from_five_days_on(whole: Bars, days: int, found: bool) -> None:
+    """Of sessions that begin at four in the morning, where none should; by a leap and a peak."""
+    some = cut(whole, 240, 1019)
+    ns = some.timestamps_ns + 5 * MINUTE
+    first = ns < ns[0] + days * 1440 * MINUTE
+    volume = some.frame["volume"].to_numpy()[first]
+    shift = find_shift(find_sessions(ns[first]), ns[first], volume)
+    assert (shift is not None) == found
+    if shift is not None:
+        signs = ("volume leaps at 09:35, not at 09:30", "its last busy minute is 16:04, not 15:59")
+        assert shift == Shift(5, signs, 2)

@@ -11,6 +11,7 @@ import pytest
 from markets import Bars
 from markets.clock import new_york_minutes
 from markets.file_facts import FileFacts
+from markets.quality.clock_fault import ClockFault
 from markets.quality.inspection import inspect
 from markets.quality.time_zone import SEASONS, clock_faults, judge_seasons, season_of
 from markets.readers import read_bars, read_frame
@@ -178,3 +179,79 @@ def test_by_how_many_hours_times_labelled_utc_are_off(
     assert fault.kind == "time_zone"
     assert f"these timestamps {form}" in fault.mend
     assert f"shift the times in the file by {hours} hours (more or less" in fault.mend
+
+
+def days_of(start: str, days: int, first: int, last: int, zone: str = "America/New_York") -> np.ndarray:
+    """Return the minutes of business days from one to another, in nanoseconds."""
+    begins = [
+        (day.tz_localize(zone) + pd.Timedelta(first, "min")).value
+        for day in pd.bdate_range(start, periods=days)
+    ]
+    minutes = np.arange(last - first + 1) * 60 * 10**9
+    return (np.array(begins)[:, None] + minutes).ravel()
+
+
+def faults(ns: np.ndarray, facts: FileFacts | None = None) -> list[ClockFault]:
+    return list(clock_faults(ns, facts or FileFacts("wall"), np.full(len(ns), 10.0)))
+
+
+@pytest.mark.parametrize(("bars", "refused"), [(29, False), (30, True), (31, True)])
+def test_a_day_counts_against_the_zone_from_thirty_bars_in_the_halt_on(
+    bars: int, refused: bool
+) -> None:
+    """Their share of all bars is more than the limit in each case."""
+    found = faults(days_of("2025-06-02", 7, 570, 1019 + bars))
+    assert [one.bars for one in found] == [7 * bars] * refused
+    if refused:
+        words = f"in summer {7 * bars} bars lie in hours when the exchange is closed, on 7 days"
+        assert (found[0].kind, found[0].message.startswith(words)) == ("time_zone", True)
+
+
+@pytest.mark.parametrize(("bars", "refused"), [(13, False), (14, False), (30, True), (60, True)])
+def test_bars_in_closed_hours_are_held_against_their_own_season(bars: int, refused: bool) -> None:
+    """Of three days in winter, beside a hundred in summer that are as they should be."""
+    winter = days_of("2025-01-06", 3, 570, 1019 + bars)
+    summer = days_of("2025-05-05", 100, 570, 1019)
+    found = faults(np.concatenate([winter, summer]))
+    assert [one.bars for one in found] == [3 * bars] * refused
+    if refused:
+        assert found[0].message.startswith(f"in winter {3 * bars} bars lie in hours when the exchange")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "kinds"),
+    [
+        (569, 1018, ["stamped_early"]),
+        (569, 1019, []),  # which reach 16:59 all the same
+        (571, 1019, ["stamped_by_close"]),
+        (571, 1020, ["stamped_by_close"]),
+        (570, 1019, []),
+    ],
+)
+def test_sessions_a_minute_beside_their_opening(first: int, last: int, kinds: list[str]) -> None:
+    found = faults(days_of("2025-06-02", 6, first, last))
+    assert [one.kind for one in found] == kinds
+    if kinds:
+        clock = f"{first // 60:02d}:{first % 60:02d}"
+        assert clock in found[0].message
+        assert "on 6 of 6 days" in found[0].message.replace("early on", "on")
+        assert found[0].bars == 6 * (last - first + 1)
+
+
+@pytest.mark.parametrize(("last", "refused"), [(1019, True), (1014, True), (1013, False), (979, True)])
+def test_a_session_of_another_zone_ends_near_a_close(last: int, refused: bool) -> None:
+    """Five minutes beside one, where volume says nothing; else it may be a part of the day."""
+    wall = pd.DatetimeIndex(days_of("2025-06-02", 6, 570, last), tz="UTC")
+    local = wall.tz_convert("America/Chicago").tz_localize(None).as_unit("ns").asi8
+    found = faults(local)
+    assert [one.kind for one in found] == ["time_zone"] * refused
+    if refused:
+        assert found[0].mend == "pass the zone the timestamps are in, --tz America/Chicago"
+        assert found[0].bars == len(local)
+
+
+def test_two_days_of_two_openings_are_unclear() -> None:
+    at = [pd.Timestamp(f"2025-06-0{day}", tz="America/New_York") for day in (2, 3)]
+    opens = [(day + pd.Timedelta(hours, "h")).value for day, hours in zip(at, (10, 11), strict=True)]
+    (season,) = judge_seasons(np.array(opens))
+    assert (season.verdict, season.minute, season.agreeing, season.days) == ("unclear", 600, 1, 2)

@@ -82,3 +82,35 @@ def test_friday_evenings_beside_sunday_evenings_are_no_trading_dates() -> None:
     friday = ((hours.hour == 18) & (hours.day_of_week == 4)).sum()
     assert friday < found.bars
     assert found.message.startswith(f"{friday:,} bars lie at 18:00 to 18:59 New York time on Fridays")
+
+
+@pytest.mark.parametrize(
+    ("monday", "friday", "halt", "day", "sunday", "told"),
+    [
+        (30, 30, 0, 60, 0, True),
+        (30, 29, 0, 60, 0, False),  # too few on a Friday to look at closely
+        (60, 30, 0, 60, 0, True),  # half of Monday's
+        (62, 30, 0, 60, 0, False),
+        (50, 40, 5, 60, 0, True),  # a tenth of Monday's in the halt of other days
+        (50, 40, 6, 60, 0, False),
+        (50, 40, 0, 25, 0, True),  # half of Monday's in the morning of other days
+        (50, 40, 0, 24, 0, False),
+        (50, 40, 0, 60, 1, False),  # the exchange opens on Sundays
+    ],
+)
+def test_how_many_bars_a_friday_evening_has(
+    monday: int, friday: int, halt: int, day: int, sunday: int, told: bool
+) -> None:
+    """Of one week: bars at 18:00 of two days, and at 17:00 and 10:00 of a Tuesday."""
+    counts = {("02", 18): monday, ("06", 18): friday, ("03", 17): halt, ("03", 10): day,
+              ("08", 18): sunday}  # fmt: skip
+    ns = [
+        pd.Timestamp(f"2025-06-{date} {hour}:00", tz="America/New_York").value + minute * 60 * 10**9
+        for (date, hour), bars in counts.items()
+        for minute in np.arange(bars) * 0.9
+    ]
+    found = trading_dates(np.sort(np.array(ns, np.int64)))
+    assert (found is not None) == told
+    if found is not None:
+        assert (found.kind, found.bars) == ("trading_dates", monday + friday)
+        assert found.message.startswith(f"{friday} bars lie at 18:00 to 18:59 New York time on Fridays")

@@ -166,3 +166,64 @@ def test_a_column_that_says_it_is_utc_is_read_in_no_other_zone(
     assert read_bars(path, "ES").digest == bars.digest
     with refuses():
         read_bars(path, "ES", timezone=NEW_YORK)
+
+
+def test_a_column_that_says_it_is_utc_has_times_of_a_zone(bars: Bars, tmp_path: Path) -> None:
+    """Which a later judge of the clock must know: no other zone can be passed for them."""
+    frame = bars.frame.iloc[:9].reset_index(names="time_utc")
+    frame["time_utc"] = frame["time_utc"].dt.tz_localize(None)
+    for name, stamps in (("time_utc", "offset"), ("time", "wall")):
+        path = write(frame.rename(columns={"time_utc": name}), tmp_path / "bars.csv")
+        file = read_frame(path).attrs["file"]
+        assert (file.stamps, file.timezone, file.name) == (stamps, None, "bars.csv")
+
+
+def test_the_instrument_that_is_named_for_example_is_no_spread(bars: Bars, tmp_path: Path) -> None:
+    some = bars.frame.iloc[:5]
+    parts = [("ESM5-ESU5", 5), ("ESU5", 3), ("ESM5", 4), ("ESZ5", 4)]
+    both = pd.concat([some.iloc[:rows].assign(symbol=name) for name, rows in parts]).reset_index()
+    for path in (tmp_path / "bars.csv", tmp_path / "bars.parquet"):
+        with pytest.raises(InputError) as told:
+            read_bars(write(both, path), "ES")
+        assert str(told.value) == (
+            f"{path.name} holds 4 instruments, ESM5-ESU5 (5 rows), ESM5 (4 rows), ESZ5 (4 rows), "
+            "ESU5 (3 rows); pick one, for example --instrument ESM5"
+        )
+    spreads = both[both["symbol"] == "ESM5-ESU5"]
+    only = pd.concat([spreads, spreads.assign(symbol="ESU5-ESZ5").iloc[:2]])
+    with pytest.raises(InputError, match="for example --instrument ESM5-ESU5"):
+        read_bars(write(only, tmp_path / "bars.csv"), "ES")
+
+
+@pytest.mark.parametrize("midnight", ["T00:00:00", " 00:00:00", " 00:00:00.000"])
+def test_dates_at_midnight_beside_times_of_day_are_dates(tmp_path: Path, midnight: str) -> None:
+    path = tmp_path / "bars.csv"
+    rows = [("20250902", "09:30"), ("20250902", "23:59"), ("20250903", "00:00")]
+    lines = [f"{day}{midnight},{clock},6470,6472,6470,6471,1\n" for day, clock in rows]
+    path.write_text("date,time,open,high,low,close,volume\n" + "".join(lines))
+    found = read_frame(path, timezone="UTC").index
+    assert list(found) == [pd.Timestamp(f"{day} {clock}", tz="UTC") for day, clock in rows]
+
+
+def test_an_index_of_numbers_counts_the_rows(bars: Bars, tmp_path: Path) -> None:
+    """Stored as a column, beside one of dates with times; features come along where all are there."""
+    frame = bars.frame.iloc[:40].reset_index().rename(columns={"timestamp": "date"})
+    frame = frame.set_axis(range(7, 47)).set_axis(pd.Index([*range(7, 40), *range(90, 97)]))
+    path = write(frame.assign(atr=1.0), tmp_path / "bars.parquet", index=True)
+    found = read_frame(path)
+    assert found.index.tolist() == bars.frame.index[:40].tolist()
+    assert list(found.columns) == [*PRICES, "volume"]
+
+
+def test_the_end_of_a_minute_can_be_given_for_every_format(bars: Bars, tmp_path: Path) -> None:
+    some = bars.frame.iloc[:9]
+    path = tmp_path / "bars.csv"
+    head = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
+    rows = some.set_axis([f"{at},33,1,5602" for at in some.index.as_unit("ns").asi8])
+    path.write_text(head + rows.to_csv(header=False, quoting=3, escapechar=" ").replace(" ,", ","))
+    for stamped, minutes in ((None, 0), ("open", 0), ("close", 1)):
+        found = read_frame(path, stamped=stamped)  # type: ignore[arg-type]
+        assert found.index.tolist() == (some.index - pd.Timedelta(minutes, "min")).tolist()
+        parquet = read_frame(write(some, tmp_path / "b.parquet", True), stamped=stamped)  # type: ignore[arg-type]
+        assert parquet.index.tolist() == found.index.tolist()
+        assert found["close"].tolist() == parquet["close"].tolist() == some["close"].tolist()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import InputError
 from markets import get_contract
 from markets.readers import FORMATS, detect_format, read_bars, read_frame
 from tests.sentences import refuses
@@ -290,3 +291,11 @@ def test_the_real_file(real_file):
     expected = pd.read_csv(real_file)
     assert np.array_equal(bars.frame.to_numpy(), expected.iloc[:, 1:].to_numpy(float))
     assert len(bars.session("rth")) == 15_749
+
+
+def test_prices_that_are_snapped_are_judged_all_the_same(save):
+    path = save(HEADER + ROWS.replace("6472,", "6472.1,"), "ES_bid.csv")
+    with pytest.raises(InputError, match="its name says that it holds bid prices"):
+        read_bars(path, "ES", snap=True)
+    bars = read_bars(path, "ES", snap=True, accept_problems=True)
+    assert (bars.snapped, bars.accepted) == (1, ("quotes",))

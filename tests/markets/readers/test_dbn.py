@@ -13,6 +13,7 @@ import pytest
 from markets import Bars, InputError
 from markets.readers import dbn as dbn_reader
 from markets.readers import detect_format, read_bars, read_frame
+from markets.readers.text import HEAD_BYTES
 from markets.synthetic.bars import synthetic_bars
 from tests.fuzz.bars import databento, few_bars
 from tests.markets.readers.dbn_files import dbn_file, metadata, records
@@ -177,3 +178,14 @@ def test_the_fuzzers_csv_is_the_same_market(tmp_path: Path) -> None:
     path = tmp_path / "bars.dbn"
     path.write_bytes(dbn_file(few_bars(), ESH5))
     assert read_frame(path).equals(read_frame(text))
+
+
+def test_symbols_may_take_more_than_a_files_head(few: Bars, tmp_path: Path) -> None:
+    """The first record then stands beyond the bytes that are looked at first."""
+    many = {4916: "ESH5"} | {number: f"NQ{number}" for number in range(5000, 6200)}
+    data = dbn_file(few, many)
+    assert len(metadata(few, many)) > 2 * HEAD_BYTES
+    path = tmp_path / "bars.dbn"
+    path.write_bytes(data)
+    assert detect_format(path) == "databento"
+    assert read_bars(path, "ES").digest == few.digest

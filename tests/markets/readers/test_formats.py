@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -36,6 +38,20 @@ class TestNinjaTrader:
     def test_the_end_of_a_minute_can_be_given(self, save, stamped, minutes):
         frame = read_frame(save(NINJA), stamped=stamped)
         assert frame.index[0] == FIRST + pd.Timedelta(minutes=minutes)
+
+    def test_it_holds_one_instrument_and_may_lie_in_a_zip(self, tmp_path, save):
+        with pytest.raises(
+            InputError, match="instrument 'ESU5' cannot be picked, since a file of this"
+        ):
+            read_frame(save(NINJA), instrument="ESU5")
+        path = tmp_path / "export.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("in/ES 09-25.Last.txt", NINJA)
+        frame = read_frame(path, timezone="UTC")
+        assert frame.equals(read_frame(save(NINJA)))
+        file = frame.attrs["file"]
+        assert (file.name, file.member) == ("export.zip", "ES 09-25.Last.txt")
+        assert (file.stamps, file.timezone, file.contracts) == ("wall", "UTC", ())
 
     def test_the_last_minute_before_midnight_stays_on_its_day(self, save):
         frame = read_frame(save("20250903 000000;1;1;1;1;1\n"))

@@ -133,7 +133,9 @@ def test_whole_numbers_are_times_of_day(
     assert clocks(save, numbers) == times
 
 
-@pytest.mark.parametrize("numbers", [[*range(0, 2400, 100)], [100], [900, 1000, 1600]])
+@pytest.mark.parametrize(
+    "numbers", [[*range(0, 2400, 100)], [100], [900, 1000, 1600], [2200, 2300, 2400], [2300, 2500]]
+)
 def test_whole_numbers_that_may_be_hours_or_minutes_are_refused(
     save: Callable[..., Path], numbers: list[int]
 ) -> None:

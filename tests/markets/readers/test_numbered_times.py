@@ -156,3 +156,49 @@ def test_digits_were_lost_where_most_rows_have_the_same_number(
     else:
         assert read(values)[0] == [round(value) * 10**6 for value in values]
     assert len(read(values.astype(np.int64))[0]) == rows  # whole numbers have all of theirs
+
+
+@pytest.mark.parametrize(
+    ("first", "wrong"),
+    [
+        (202501022359, 1202501022359),  # a digit too many, which year 12025 would have
+        (202501022359, 20250102),
+        (202501022359, 20250102235900),
+        (202501022359, -202501022359),
+        (202501022359, 202501022359 + 2**62),  # beyond what a product by 100,000 can hold
+        (20250102235959, 120250102235959),
+        (20250102235959, 202501022359),
+        (20250102235959123, 120250102235959123),
+    ],
+)
+def test_a_number_with_more_or_fewer_digits_than_the_first_is_no_time(first: int, wrong: int) -> None:
+    length = len(str(first))
+    good = [
+        first,
+        2060 * 10 ** (length - 4) - 10 ** (length - 4) + 10 ** (length - 6) + 10 ** (length - 8),
+    ]
+    with pytest.raises(InputError, match=rf"row 3: time {wrong} is no time such as"):
+        read(np.array([*good, wrong]))
+    assert read(np.array(good))[0][1] == pd.Timestamp(2059, 1, 1).value
+
+
+@pytest.mark.parametrize(("rows", "refused"), [(19, False), (20, True), (21, True)])
+def test_twenty_numbers_tell_years_of_two_digits(rows: int, refused: bool) -> None:
+    """One of them that is no such time clears them all, wherever it stands."""
+    values = 2509021300 + np.arange(rows)
+    if refused:
+        with pytest.raises(InputError, match="row 1: time 2509021300 looks like yyMMddHHmm"):
+            read(values)
+        for at in (0, rows - 1):
+            seconds = values.copy()
+            seconds[at] = 2509021360
+            assert read(seconds)[0] == [int(value) * 10**9 for value in seconds]
+    else:
+        assert read(values)[0] == [int(value) * 10**9 for value in values]
+
+
+def test_nanoseconds_of_1990_that_are_no_whole_minutes_of_ticks_are_read() -> None:
+    for values in ([FIRST_NS, FIRST_NS + 7, FIRST_NS + 90], [FIRST_NS]):
+        assert read(np.array(values)) == (values, False)
+    with pytest.raises(InputError, match=r"looks like ticks of \.NET"):
+        read(np.array([FIRST_NS, FIRST_NS + 600_000_000, FIRST_NS + 1_200_000_000]))

@@ -17,7 +17,7 @@ import pytest
 
 from foundation.errors import InputError
 from markets.readers import detect_format, opening, read_frame
-from markets.readers.opening import member_name, read_bytes
+from markets.readers.opening import member_name, read_bytes, require_text
 from tests.sentences import refuses
 
 TEXT = (
@@ -143,3 +143,58 @@ def test_a_zip_holds_one_text(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(InputError, match=f"with {len(names)} members"):
         read_bytes(path)
     assert member_name(path) == ("a.xml" if names == ["a.xml"] else "")
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_a_file_is_packed_with_any_effort(save: Callable[..., Path], level: int) -> None:
+    for packed in (bz2.compress(TEXT.encode(), level), gzip.compress(TEXT.encode(), level)):
+        assert read_bytes(save(packed, "bars")) == TEXT.encode()
+    assert read_bytes(save(lzma.compress(TEXT.encode(), preset=level), "bars")) == TEXT.encode()
+
+
+KINDS = {
+    b"PK\3\4": "a zip or Excel file; unpack it, or save the sheet as CSV",
+    b"\xff\xfea": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xffa": "UTF-16 text; save it as UTF-8",
+    b"\xd0\xcf\x11\xe0": "an Excel file; save the sheet as CSV",
+    b"PAR1": "Parquet; read it as such, with --format parquet or none",
+    b"ARROW1": "a Feather (Arrow) file; write it as Parquet, with DataFrame.to_parquet",
+    b"\x89HDF": "an HDF5 file; write its table as Parquet or CSV",
+    b"SQLite format 3": "an SQLite database; write its table as CSV",
+    b"\x93NUMPY": "a NumPy array without columns or times; write CSV or Parquet with both",
+    b"\x80\x03": "a pickle, which is not opened; write Parquet, with DataFrame.to_parquet",
+    b"\x80\x04": "a pickle, which is not opened; write Parquet, with DataFrame.to_parquet",
+    b"\x80\x05": "a pickle, which is not opened; write Parquet, with DataFrame.to_parquet",
+    b"SCID": "Sierra Chart's binary intraday file; open it as a chart and choose Edit, Export Bar Data",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"]\0\0": "an LZMA file, as Dukascopy's .bi5 of ticks is; export one-minute bars as CSV",
+    b"%PDF": "a PDF; give CSV text in UTF-8, or Parquet",
+    b" \n{": "JSON, and no table of bars; ask the vendor for CSV, or write its bars as CSV; where",
+    b"[1": "JSON, and no table of bars; ask the vendor for CSV, or write its bars as CSV",
+    b"<!DocType": "a web page, and no table of bars; download the file itself; a login may have come",
+    b"\xef\xbb\xbf <HTML": "a web page, and no table of bars; download the file itself",
+    b"<?xml": "XML, and no table of bars; write its bars as CSV",
+    b"version https://git-lfs": "a pointer of Git LFS, and no table of bars; fetch the file itself",
+}
+
+
+def test_each_kind_of_file_is_called_by_its_name() -> None:
+    for begin, words in KINDS.items():
+        with pytest.raises(InputError) as told:
+            require_text(begin + b"\nmore\n", "a.dat")
+        assert str(told.value).startswith(f"a.dat is {words}"), begin
+    assert len(KINDS) == len(opening.BINARY) + len(opening.TEXT)
+    for text in (b"time,{\n", b"a\r\nb", b"", b"PAR\n", b"date,<html>\n"):
+        require_text(text, "a.dat")
+
+
+@pytest.mark.parametrize(("zeros", "wide"), [(90, False), (91, True), (100, True)])
+@pytest.mark.parametrize("first", [0, 1])
+def test_every_second_byte_of_wide_text_is_zero(zeros: int, wide: bool, first: int) -> None:
+    data = bytearray(b"a" * 400)
+    for place in range(zeros):
+        data[first + 2 * place] = 0
+    what = "is UTF-16 text; save it as UTF-8" if wide else "is not a text file"
+    with pytest.raises(InputError, match=rf"a\.dat {what}"):
+        require_text(bytes(data), "a.dat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from foundation.errors import InputError
 from markets.readers import read_frame
+from markets.readers.text import HEAD_BYTES, look, parse, read_text
+from markets.synthetic.bars import synthetic_bars
+from tests.markets.readers.dbn_files import dbn_file
 from tests.sentences import refuses
 
 HEAD = "timestamp,open,high,low,close,volume\n"
@@ -72,3 +76,64 @@ def test_a_carriage_return_within_a_line_is_named_by_it(
         InputError, match=rf"line {line + 1}: there is a carriage return within the line"
     ):
         read_frame(save(end.join(lines) + end))
+
+
+def test_prices_of_any_decimals_end_where_they_end(save: Callable[..., Path]) -> None:
+    head = "timestamp,volume,open,high,low,close\n"
+    ends = ["6470.25", "6470.5", "6470.75"] * 10 + ["6470"]
+    lines = [
+        f"2025-09-02 13:{minute:02d}:00,10,6470,6471.25,6469.75,{end}"
+        for minute, end in enumerate(ends)
+    ]
+    assert read_frame(save(head + "\n".join(lines)))["close"].iloc[-1] == 6470.0
+
+
+def test_ninjatraders_last_line_may_be_short(save: Callable[..., Path]) -> None:
+    """Its last field is the volume, which has no decimals, however many digits."""
+    lines = [f"20250902 13{minute:02d}00;6470.25;6472;6470;6471.5;120" for minute in range(1, 41)]
+    lines[-1] = lines[-1].replace(";120", ";7")
+    frame = read_frame(save("\n".join(lines), "ES 09-25.Last.txt"))
+    assert frame["volume"].tolist() == [120.0] * 39 + [7.0]
+
+
+@pytest.mark.parametrize("size", [HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1, HEAD_BYTES + 2])
+def test_a_head_that_ends_within_a_letter_is_read(save: Callable[..., Path], size: int) -> None:
+    """Of two bytes, and the file of any length from a head's on."""
+    head = HEAD.replace("volume", "volume,note")
+    row = "2025-09-02 13:3{}:00,6470,6472,6470,6471,1,{}"
+    begin = head + row.format(0, "a") + "\n" + row.format(1, "")
+    for shift in (0, 1):
+        fill = size - len(begin) - shift
+        note = "x" * shift + "é" * (fill // 2) + "y" * (fill % 2)
+        assert len((begin + note).encode()) == size
+        assert len(read_frame(save(begin + note))) == 2
+
+
+def test_no_note_is_too_long_for_its_line(save: Callable[..., Path]) -> None:
+    """A line of another form is named by its number after a head of several pieces."""
+    head = HEAD.replace("volume", "volume,note")
+    row = "2025-09-02 13:3{}:00,6470,6472,6470,{},1,{}\n"
+    text = head + row.format(0, 6471, "x" * (3 * HEAD_BYTES)) + row.format(1, "y", "")
+    with pytest.raises(InputError, match=r"bars\.csv, line 3: close is 'y', which is not a number"):
+        read_frame(save(text))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("rows", [1, 20, 500])
+def test_databentos_records_are_lines_of_text(
+    save: Callable[..., Path], pack: Callable[[bytes], bytes], rows: int
+) -> None:
+    """Its head too, however much of the file is asked for; records are named as such."""
+    bars = synthetic_bars("ES", days=2, seed=5).select(slice(0, rows))
+    path = save(pack(dbn_file(bars, {4916: "ESH5"})), "bars.dbn")
+    text = read_text(path)
+    assert text.count(b"\n") == rows + 1
+    assert text.startswith(read_text(path, HEAD_BYTES)[: 80 * min(rows, 20)])
+    head = look(path)
+    assert (head.source, head.number, head.member) == ("bars.dbn", 1, "")
+    assert head.line.encode() == text[: text.index(b"\n")]
+    names = head.names()
+    raw = parse(path, head, names, ["ts_event", "volume", "symbol"])
+    assert raw.numbers("volume").tolist() == bars.frame["volume"].tolist()
+    assert raw.distinct("symbol") == ("ESH5",)
+    assert raw.where(rows - 1) == f"record {rows}"

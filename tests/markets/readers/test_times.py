@@ -64,7 +64,8 @@ def test_hours_before_one_in_the_afternoon_are_no_clock_of_twelve(
 @pytest.mark.parametrize(
     ("price", "decimal"),
     [("110'16", "110.5"), ("110-16", "110.5"), ("110'165", "110.515625"), ("110-16+", "110.515625"),
-     ("110'162", "110.5078125"), (" 99^31 ", "99.96875")],
+     ("110'162", "110.5078125"), (" 99^31 ", "99.96875"), ("110'007", "110.0234375"),
+     ("99-310", "99.96875")],
 )  # fmt: skip
 def test_prices_in_32nds_are_called_so(save: Save, price: str, decimal: str) -> None:
     row = "2025-01-14 14:3{}:00,{},{},{},{},10\n"
@@ -168,3 +169,68 @@ def test_a_wall_time_that_clocks_skip_or_repeat_is_told_as_such(
         with pytest.raises(InputError, match=rf"row 2: {wall} {words} in {zone}, where clocks change"):
             utc_index(raw(cells), "time", zone)
         assert len(utc_index(raw(cells), "time", "Asia/Tokyo").moments) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "fits"),
+    [
+        ("1990-01-01 00:00:00", True),
+        ("1989-12-31 23:59:59.999999999", False),
+        ("2059-12-31 23:59:59.999999999", True),
+        ("2060-01-01 00:00:00", False),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "Z"])
+def test_the_years_end_to_the_nanosecond(cell: str, end: str, fits: bool) -> None:
+    cells = [f"2025-01-02 13:00:00{end}", cell + end]
+    for column in (cells, pa.array(pd.to_datetime(cells, format="ISO8601").as_unit("ns"))):
+        if fits:
+            found = utc_index(raw(column), "time", None)
+            assert found.moments[1] == pd.Timestamp(cell, tz="UTC")
+        else:
+            with pytest.raises(InputError, match=r"row 2: .* lies outside 1990 to 2059"):
+                utc_index(raw(column), "time", None)
+
+
+@pytest.mark.parametrize("part", [".5", ".250", ".123456", ".123456789"])
+@pytest.mark.parametrize("zone", [None, NEW_YORK])
+def test_parts_of_a_second_of_wall_times_are_kept(part: str, zone: str | None) -> None:
+    cells = [f"2025-09-02 13:30:00{part}", "2025-09-02 13:31:00.75"]
+    for column in (cells, pa.array(pd.to_datetime(cells, format="ISO8601").as_unit("ns"))):
+        found = utc_index(raw(column), "time", zone)
+        assert list(found.moments) == [pd.Timestamp(one, tz=zone or "UTC") for one in cells]
+
+
+@pytest.mark.parametrize("form", ["{}-0500", "{}-05:00", "{}-05", "{} -0500", "{}+0930", "{}+00"])
+@pytest.mark.parametrize("moment", ["2025-01-02 13:30:00", "2025-01-02T1330", "20250102 133000"])
+def test_an_offset_in_any_form_is_used_once(form: str, moment: str) -> None:
+    """Two rows of different offsets; the zone that is given does not count."""
+    cells = [form.format(moment), moment.replace("1330", "1331").replace("13:30", "13:31") + "Z"]
+    for zone in (None, NEW_YORK, "Asia/Tokyo"):
+        found = utc_index(raw(cells), "time", zone)
+        hours = {"-05": 5, "+09": -9.5, "+00": 0}[form.removeprefix("{}").strip()[:3]]
+        first = pd.Timestamp("2025-01-02 13:30", tz="UTC") + pd.Timedelta(hours, "h")
+        assert list(found.moments) == [first, pd.Timestamp("2025-01-02 13:31", tz="UTC")]
+        assert found.stamps == "offset"
+
+
+def hours_of(*cells: str) -> np.ndarray:
+    return pd.to_datetime(list(cells)).as_unit("ns").asi8  # type: ignore[no-any-return]
+
+
+def test_mornings_in_any_order_are_no_clock_of_twelve_hours() -> None:
+    """Days in the wrong order go back from 12:59 to 01:00 of another day; a row may be there twice."""
+    table = raw([0])
+    later = hours_of(*(f"2025-01-03 {hour:02d}:59" for hour in range(1, 13)))
+    earlier = hours_of(*(f"2025-01-02 {hour:02d}:00" for hour in range(1, 13)))
+    _require_24_hours(table, np.concatenate([later, earlier]))
+    _require_24_hours(table, np.concatenate([earlier, earlier[-1:], later]))
+    with pytest.raises(InputError, match="row 13: hours are never above 12"):
+        _require_24_hours(table, np.concatenate([later, later]))
+    for again, refused in ((2, False), (3, True)):  # a tenth of all rows, or more, are there twice
+        some = np.sort(np.concatenate([earlier, later, later[:again]]))
+        if refused:
+            with pytest.raises(InputError, match="row 14: hours are never above 12"):
+                _require_24_hours(table, some)
+        else:
+            _require_24_hours(table, some)

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.config import Session
 from markets.contracts import SYMBOLS, get_contract
 from markets.synthetic import bars as made
 from markets.synthetic import seconds
-from markets.synthetic.bars import synthetic_bars, synthetic_markets
+from markets.synthetic.bars import business_days, synthetic_bars, synthetic_markets
 from markets.synthetic.model import MICRO_VOLUME, PROFILES
 from markets.synthetic.seconds import second_bars
 from markets.synthetic.statistics import describe
@@ -302,3 +303,74 @@ def test_bars_are_the_same_however_many_days_are_made_at_once(
         again = synthetic_bars(symbol, days=11, seed=8, session=session)
         assert again.digest == whole.digest
         pd.testing.assert_frame_equal(again.frame, whole.frame)
+
+
+def test_markets_are_each_what_they_are_alone() -> None:
+    """On the days and the minutes that were asked for, whichever those are."""
+    made_alone = {
+        symbol: synthetic_bars(symbol, days=2, seed=4, start="2025-03-07", session="all")
+        for symbol in ("YM", "MNQ")
+    }
+    together = synthetic_markets(
+        days=2, seed=4, start="2025-03-07", session="all", symbols=["ym", "MNQH5"]
+    )
+    assert list(together) == ["YM", "MNQ"]
+    for symbol, bars in together.items():
+        assert bars.digest == made_alone[symbol].digest
+        assert bars.source == f"synthetic {symbol}, seed 4"
+        assert len(bars) == 2 * 1380
+        assert str(bars.frame.index[0]) == "2025-03-06 23:00:00+00:00"
+
+
+def test_seconds_say_what_they_are_made_of() -> None:
+    minutes = synthetic_bars("RTY", days=1, seed=4).select(slice(0, 2))
+    assert second_bars(minutes, seed=9).source == "synthetic RTY, seed 4, seconds with seed 9"
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "fits"),
+    [
+        ("1990-02-01", 1, True),
+        ("1990-01-31", 1, False),
+        ("2059-11-28", 1, True),  # a Friday, before a weekend and the first of December
+        ("2059-11-27", 2, True),
+        ("2059-11-27", 3, False),
+        ("2059-11-29", 1, False),
+        ("2059-11-24", 5, True),
+        ("2059-11-24", 6, False),
+    ],
+)
+def test_days_lie_within_the_years_of_the_clock(start: str, days: int, fits: bool) -> None:
+    if fits:
+        dates = business_days(start, days)
+        assert (
+            dates.astype(str).tolist()
+            == pd.bdate_range(start, periods=days).strftime("%Y-%m-%d").tolist()
+        )
+    else:
+        with pytest.raises(InputError, match=f"{days} days from .* do not lie between 1990-02-01 and"):
+            business_days(start, days)
+
+
+@pytest.mark.parametrize("days", [True, 1.0, "1", 0, -1])
+def test_a_number_of_days_is_whole_and_at_least_one(days: object) -> None:
+    with pytest.raises(InputError, match=f"days is {days!r}; it must be a whole number, at least 1"):
+        business_days("2025-01-06", days)  # type: ignore[arg-type]
+
+
+SERIES = {
+    "ES": "1b59a9b3fc2e33ea",
+    "NQ": "86911fa8170fd434",
+    "YM": "743ea64dc269b9ce",
+    "RTY": "ad44fb3b01398950",
+    "MES": "ba0bce52a9b22226",
+    "MNQ": "eb5ce15f429fa001",
+    "MYM": "bee7ce15cd8e308e",
+    "M2K": "d53d5a860f759dd9",
+}
+"""Fingerprints of two days of each contract, whose numbers are its own."""
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_two_days_of_each_contract_are_the_same_on_every_machine(symbol: str) -> None:
+    assert fingerprint(synthetic_bars(symbol, days=2, seed=21, session="all")) == SERIES[symbol]

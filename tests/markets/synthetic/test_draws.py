@@ -66,3 +66,19 @@ def test_autoregression_is_stationary() -> None:
 def test_a_seed_is_a_whole_number(seed: object) -> None:
     with refuses():
         Stream(seed, "x")
+
+
+def test_a_seed_counts_with_all_its_digits() -> None:
+    """Beyond a thousand, and beyond 32 and 64 bits."""
+    seeds = [7, 1007, 2**31 + 7, 2**32 + 7, 2**53 + 7, 2**63 + 7, 2**64 + 7]
+    keys = np.array([3, 4 + 2**32, 4 + 2**33, 4])
+    assert len({tuple(Stream(seed, "x").raw(2).tolist()) for seed in seeds}) == len(seeds)
+    rows = [tuple(row) for seed in seeds for row in hashed(seed, "x", keys, 2).tolist()]
+    assert len(set(rows)) == len(seeds) * len(keys)
+
+
+def test_a_number_more_of_each_key_leaves_the_first_ones() -> None:
+    keys = np.array([9, 2])
+    assert hashed(1, "a", keys, 5)[:, :3].tolist() == hashed(1, "a", keys, 3).tolist()
+    assert hashed(1, "a", keys, 0).shape == (2, 0)
+    assert hashed(1, "a", keys[:0], 3).shape == (0, 3)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.contracts import SYMBOLS, get_contract
@@ -229,3 +231,55 @@ def test_a_hidden_signal_leaves_its_drift_and_no_trace(planted: Bars) -> None:
     moves = (close[places + 11] - close[places + 1]) * signals[places]
     assert moves.mean() > 15
     assert abs(((close[places] - close[places - 1]) * signals[places]).mean()) < 0.5
+
+
+def test_every_second_slot_is_the_hidden_one() -> None:
+    """Of a day's eight the second, the fourth, the sixth and the eighth."""
+    signals = hidden_signals(5, 11).reshape(5, 450)
+    assert [np.unique(np.flatnonzero(day) // 50).tolist() for day in signals] == [[1, 3, 5, 7]] * 5
+    shown = pattern_bars("ES", days=5, seed=11, hidden=True)
+    assert np.unique(spikes(shown) % 450 // 50).tolist() == [0, 2, 4, 6]
+    whole = pattern_bars("ES", days=5, seed=11)
+    at = np.flatnonzero(signals.ravel())
+    assert np.isin(at, spikes(whole)).all()
+    moves = ticks(whole, "close")[at, 0] - ticks(whole, "open")[at, 0]
+    assert np.sign(moves).tolist() == signals.ravel()[at].tolist()
+    assert set(signals.ravel().tolist()) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize(
+    ("spike", "closes", "action"),
+    [
+        (300.0, (0, 1), 1),
+        (300.0, (0, -1), 2),
+        (300.0, (1, 1), 0),  # where the close does not move, there is nothing to follow
+        (299.0, (0, 1), 0),
+        (345.0, (0, 1), 1),  # less than three means of all twenty
+        (300.0, (5, 4), 2),  # by the close just before, not by one of those further back
+    ],
+)
+def test_the_oracle_holds_the_last_volume_against_the_nineteen_before(
+    spike: float, closes: tuple[int, int], action: int
+) -> None:
+    volume = np.array([9e6, *([50.0, 150.0] * 9), 100.0, spike, 7e6])
+    close = 6500.0 + 0.25 * np.array([8, 3, *([0] * 17), *closes, 9])
+    index = pd.date_range("2025-01-06 14:30", periods=22, freq="min", tz="UTC")
+    frame = pd.DataFrame(dict.fromkeys(PRICE_COLUMNS, close), index=index).assign(volume=volume)
+    bars = Bars.from_frame(frame, get_contract("ES"), source="by hand")
+    assert oracle_signals(bars).tolist() == [0] * 21 + [action]
+    assert oracle_signals(bars.select(slice(1, None))).tolist() == [0] * 20 + [action]
+    for rows in (0, 1, 19, 20, 21):
+        assert oracle_signals(bars.select(slice(0, rows))).tolist() == [0] * rows
+
+
+@pytest.mark.parametrize("symbol", ["NQ", "MYM"])
+@pytest.mark.parametrize(("strength", "words"), [(0, "0"), (0.25, "0.25"), (1, "1"), (2.0, "2")])
+def test_bars_say_of_which_pattern_they_are(symbol: str, strength: float, words: str) -> None:
+    """From no strength to the most that there is."""
+    for hidden, end in ((False, ""), (True, ", half of it hidden")):
+        bars = pattern_bars(symbol, days=1, seed=12, strength=strength, hidden=hidden)
+        assert bars.source == f"pattern {symbol} of strength {words}, seed 12{end}"
+        assert bars.contract.symbol == symbol
+    no_number = bool(strength)
+    with pytest.raises(InputError, match=f"strength is {no_number}; it must be a number from 0 to 2"):
+        pattern_bars(symbol, days=1, seed=12, strength=no_number)

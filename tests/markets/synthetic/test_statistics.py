@@ -203,3 +203,15 @@ def test_what_never_varies_hangs_together_with_nothing(volume: float) -> None:
             for day in ("", "_within_day")
         ),
     }
+
+
+def test_a_thin_date_is_told_by_the_median_and_not_by_one_busy_day(bars: Bars) -> None:
+    """Volumes of 1,000, 90 and 31: a third of the median is 30, and one of the mean 125."""
+    frame = bars.frame.copy()
+    quiet = frame.iloc[:2].set_axis(frame.index[:2] + pd.Timedelta(days=2))
+    quiet["volume"] = [20.0, 11.0]
+    frame["volume"] = [900.0, 80.0, 20.0, 50.0, 40.0]
+    both = Bars.from_frame(pd.concat([frame, quiet]), bars.contract, source="three dates")
+    assert front_month(both).frame.index.equals(both.frame.index)
+    both.frame.iloc[5:, 4] = [20.0, 9.0]
+    assert front_month(both).frame.index.equals(frame.index)

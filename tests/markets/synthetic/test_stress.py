@@ -6,9 +6,11 @@ import hashlib
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_dates, new_york_minutes, new_york_to_utc_ns
 from markets.config import EnvConfig
@@ -156,3 +158,30 @@ def test_what_cannot_be_made_is_refused_in_one_sentence() -> None:
         stress_bars("ES", seed=0.5)
     with refuses():
         stress_bars("ES", seed=1, session="eth")
+
+
+@pytest.mark.parametrize(
+    ("days", "dates"),
+    [
+        (4, "2025-03-07 2025-03-10 2025-10-31 2025-11-03"),
+        (5, "2025-03-07 2025-03-10 2025-03-11 2025-10-31 2025-11-03"),
+        (7, "2025-03-07 2025-03-10 2025-03-11 2025-03-12 2025-10-31 2025-11-03 2025-11-04"),
+    ],
+)
+def test_few_days_lie_around_both_changes_and_one_more_around_the_first(days: int, dates: str) -> None:
+    bars = stress_bars("NQ", seed=5, days=days)
+    ny = bars.frame.index.tz_convert("America/New_York")
+    counts = pd.Series(ny.date.astype(str)).value_counts(sort=False)
+    assert " ".join(counts.index) == dates
+    assert counts.tolist() == [450, 210, 448, 368, *[450] * (days - 4)]
+    assert bars.source == "stress NQ, seed 5"
+    # The price of a few ticks is reached on the day after half of them.
+    low = bars.contract.to_ticks(bars.frame["low"])
+    assert str(ny.date[int(low.argmin())]) == dates.split()[days // 2]
+
+
+@pytest.mark.parametrize("days", [True, 3, 121, 4.0])
+def test_days_of_stress_have_their_bounds(days: object) -> None:
+    with pytest.raises(InputError, match=f"days is {days!r}; stress bars take a whole number from 4"):
+        stress_bars("ES", seed=1, days=days)  # type: ignore[arg-type]
+    assert len(stress_bars("ES", seed=1, days=4)) == 450 + 210 + 448 + 368

@@ -10,6 +10,7 @@ import pytest
 
 from markets import Bars
 from markets.quality.contents.copied_rows import copied_rows
+from markets.quality.pieces import ROWS
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from tests.markets.quality.contents.made_contents import made
@@ -95,3 +96,44 @@ def test_copied_rows_are_counted_and_the_first_named(lengths: tuple[int, ...]) -
         column[apart:] += 0.25 * (1 + np.arange(rows - apart) % 3)
         assert not list(copied_rows(bars))
         column[:] = other[id(column)]
+
+
+@pytest.mark.parametrize("first", [50, ROWS - 60, ROWS + 11, 2 * ROWS - 1])
+def test_copies_are_found_wherever_in_a_long_file_they_stand(first: int) -> None:
+    """Rows are looked through in pieces, and counted from the file's begin."""
+    rng = np.random.default_rng(first)
+    rows, apart, length = 3 * ROWS, 2 * ROWS // 3, 260
+    bars = made(
+        rng.integers(100, 9000, rows).astype(float), 6000 + 0.25 * rng.integers(-400, 400, rows)
+    )
+    assert not list(copied_rows(bars))
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        column[first + apart : first + apart + length] = column[first : first + length]
+    (found,) = copied_rows(bars)
+    assert found.count == length
+    original = pd.Timestamp(bars.ns[first], tz="UTC").strftime("%Y-%m-%d %H:%M")
+    assert f"the prices and volumes of those from {original} on" in found.message
+
+
+def test_bars_of_one_price_are_not_looked_up() -> None:
+    """Copies are told by rows that moved; where only those that did not are alike, there are none."""
+    bars = made(np.arange(900) % 300 * 64.0 + 21, 6000 + 0.25 * (np.arange(900) % 300))
+    (found,) = copied_rows(bars)
+    assert found.count == 599  # all rows but the first, whose open is its own close
+    for column in (bars.open, bars.high, bars.low):
+        column[:] = bars.close
+    assert not list(copied_rows(bars))
+
+
+@pytest.mark.parametrize("length", [99, 100, 170])
+def test_copies_may_begin_with_the_first_row_and_end_with_the_last(length: int) -> None:
+    rng = np.random.default_rng(length)
+    rows = 900
+    volume = 64.0 * rng.integers(9, 90, rows) + rng.choice([20.0, 21.0], rows)
+    bars = made(volume, 6000 + 0.25 * rng.integers(-400, 400, rows))
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        column[rows - length :] = column[:length]
+    found = list(copied_rows(bars))
+    assert [one.count for one in found] == [length] * (length >= 100)
+    if found:
+        assert "of those from 2025-01-06 14:30 on" in found[0].message

@@ -11,6 +11,7 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
+from markets.quality.contents.arrays import Contents
 from markets.quality.contents.expiries import in_roll_weeks, mixed_expiries, roll_warnings
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
@@ -168,9 +169,10 @@ def test_two_rows_a_minute_of_two_expiries_are_called_so(regular: Bars, tmp_path
 )
 def test_a_roll_that_the_file_names_is_told_up_and_down(points: float, told: str | None) -> None:
     """From a twentieth of a percent on: of 6,000 points three."""
-    bars = made(np.full(40, 20.0), close=np.full(40, 6000.0))
+    bars = made(np.full(40, 20.0), close=6000.0 + 0.25 * (np.arange(40) % 3))
     later = points * (np.arange(40) >= 25)
     moved = {name: getattr(bars, name) + later for name in PRICES}
+    moved["open"][25] = moved["close"][24] + points
     file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=1, turn_ns=(int(bars.ns[25]),))
     found = list(roll_warnings(replace(bars, **moved, file=file)))
     assert [one.count for one in found] == [1] * (told is not None)
@@ -185,3 +187,69 @@ def test_symbols_that_come_again_are_mixed(turns: int, mixed: bool) -> None:
     file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=turns)
     found = list(mixed_expiries(replace(made(np.full(40, 20.0)), file=file)))
     assert [one.count for one in found] == [turns] * mixed
+
+
+def sessions_of(moves: list[float], gaps: list[int]) -> Contents:
+    """Return sessions of fifty bars, each of which opens some points beside the last close.
+
+    The breaks before them are that many minutes long; the first begins on 2025-03-03 at 09:30.
+    """
+    begin = 14 * 60 + 30
+    starts = begin + np.cumsum([0, *(50 + gap for gap in gaps[1:])])
+    minutes = np.concatenate([start + np.arange(50) for start in starts])
+    close = 6000.0 + np.repeat(np.cumsum(moves), 50) + 0.25 * (np.arange(50 * len(moves)) % 50 % 7 % 2)
+    bars = made(np.full(len(close), 20.0), close=close)
+    opened = np.where(np.arange(len(close)) % 50 == 0, close, bars.open)
+    monday = pd.Timestamp("2025-03-03", tz="UTC").value
+    return replace(
+        bars,
+        ns=monday + minutes.astype(np.int64) * 60 * 10**9,
+        open=opened,
+        high=np.maximum(opened, close),
+        low=np.minimum(opened, close),
+    )
+
+
+DAY, WEEKEND = 1390, 3 * 1440 - 50
+
+
+@pytest.mark.parametrize(
+    ("day", "points", "told"),
+    [
+        (8, 18.0, False),  # over a night less than 0.3% of 6,001 points
+        (8, 18.25, True),
+        (8, -17.75, False),
+        (8, -18.25, True),
+        (10, 30.0, False),  # over a weekend less than 0.5%
+        (10, 30.25, True),
+        (10, -30.25, True),
+        (3, 60.0, False),  # before the weeks of rolls
+    ],
+)
+def test_how_far_a_price_jumps_at_a_roll(day: int, points: float, told: bool) -> None:
+    """On a Thursday and on a Monday of the second week; in sessions that hardly move otherwise."""
+    gaps = [WEEKEND if number % 5 == 0 else DAY for number in range(25)]
+    moves = [0.25 * (number % 2) for number in range(25)]
+    moves[day] = points
+    found = list(roll_warnings(sessions_of(moves, gaps)))
+    assert [one.count for one in found] == [1] * told
+    if told:
+        date = pd.bdate_range("2025-03-03", periods=25)[day].strftime("%Y-%m-%d")
+        words = f"on {date}, when contracts roll, the price jumps by {points:+.10g} points from one bar"
+        assert found[0].message.startswith(words)
+        # A larger move near it makes it no roll's: of a night for nights, of a weekend for weekends.
+        for other, alike in (({8: 3, 10: 20}[day], True), (4, day == 8)):
+            more = moves.copy()
+            more[other] = -1.1 * points
+            assert len(list(roll_warnings(sessions_of(more, gaps)))) == (not alike)
+
+
+@pytest.mark.parametrize(("minutes", "mixed"), [(45, True), (46, False)])
+def test_jumps_over_a_break_are_no_mixed_rows(minutes: int, mixed: bool) -> None:
+    """Of fourteen sessions that lie now here and now fifty points higher."""
+    moves = [0.0] + [50.0, -50.0] * 7
+    bars = sessions_of(moves, [0] + [minutes - 1] * 14)
+    found = list(mixed_expiries(bars))
+    assert [one.count for one in found] == [14] * mixed
+    if mixed:
+        assert "the price jumps by about 50 points and back, 14 times" in found[0].message

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from markets.quality.contents.arrays import Contents
+from markets.quality.contents.arrays import BLOCK, BLOCKS, Contents
 from markets.quality.contents.mixed_columns import column_problems
 from tests.markets.quality.contents.made_contents import made
 
@@ -79,3 +81,29 @@ def test_one_price_a_bar_where_nine_of_ten_busy_bars_have_it(
     for column in (bars.open, bars.high, bars.low):
         column[:flat] = bars.close[:flat]
     assert ("one_price_a_bar" in kinds(bars)) is one_price
+
+
+ROWS = 2 * BLOCKS * BLOCK + 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_long_files_columns_are_judged_by_all_of_it(first: bool) -> None:
+    """A quarter of it that is otherwise, at either end, neither clears it nor makes it."""
+    rows = np.arange(ROWS)
+    odd = rows < ROWS // 4 if first else rows >= ROWS - ROWS // 4
+    plain = made(100.0 + rows % 7 * (1 + rows % 5))
+    assert kinds(plain) == []
+    for part, wanted in ((odd, False), (~odd, True)):
+        swapped = replace(plain, open=np.where(part, plain.close, plain.open))
+        swapped = replace(swapped, close=np.where(part, plain.open, plain.close))
+        assert kinds(swapped) == ["open_and_close_swapped"] * wanted
+        flat = replace(plain, high=np.where(part, plain.low, plain.high))
+        assert ("one_price_a_bar" in kinds(flat)) is False  # three quarters are not nine tenths
+        interest = made(np.where(part, 90_000.0 + rows % 2, 100.0 + rows % 7 * 900.0))
+        assert kinds(interest) == ["volume_is_open_interest"] * wanted
+    tenth = rows < ROWS // 20 if first else rows >= ROWS - ROWS // 20
+    flat = replace(plain, high=np.where(tenth, plain.high, plain.low))
+    assert "one_price_a_bar" in kinds(flat)
+    total = made(np.where(tenth, 100.0 + rows % 2, 200.0 + rows))
+    assert "volume_is_a_total" not in kinds(total)
+    assert kinds(made(200.0 + rows)) == ["volume_is_a_total"]

@@ -89,6 +89,8 @@ def test_a_long_file_is_judged_by_all_of_it() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2 * BLOCKS * BLOCK, 2 * BLOCKS * BLOCK + 1, 300_001])
 def test_runs_of_rows_stand_for_the_whole_file(rows: int) -> None:
     made = contents("ES", 2025, 6100, rows)
+    places = np.arange(rows, dtype=float)
+    made = replace(made, open=places + 1, high=places + 9, low=places - 7, volume=places * 2)
     runs = made.runs()
     if rows <= 2 * BLOCKS * BLOCK:
         assert [len(run) for run in runs] == [rows]
@@ -100,3 +102,28 @@ def test_runs_of_rows_stand_for_the_whole_file(rows: int) -> None:
     assert np.ptp(np.diff(begins)) <= 1
     for begin, run in zip(begins, runs, strict=True):
         assert run.ns.tolist() == made.ns[begin : begin + BLOCK].tolist()
+        for name in ("open", "high", "low", "close", "volume"):
+            own = getattr(made, name)[begin : begin + BLOCK]
+            assert getattr(run, name).tolist() == own.tolist()
+        assert (run.contract, run.file) == (made.contract, made.file)
+
+
+def test_rows_of_several_years_are_each_held_against_their_own() -> None:
+    """Also where the first of them lie before the table, and are not held against any."""
+    rng = np.random.default_rng(3)
+    for years in ((2004, 2012, 2025), (1999, 2004, 2025), (2025, 2025, 2026), (1999, 1999, 2016)):
+        parts = [contents("ES", year, level("NQ", max(year, FIRST_YEAR)), 50) for year in years]
+        ns = np.concatenate([part.ns for part in parts])
+        close = np.concatenate([part.close for part in parts]) * rng.uniform(0.99, 1.01, 150)
+        bars = replace(parts[0], ns=ns, close=close)
+        judged = [year for year in years if year >= FIRST_YEAR]
+        own, other = (
+            [level(name, year) for year in judged for _ in range(50)] for name in ("ES", "NQ")
+        )
+        away = np.median(np.abs(np.log(np.array(own) / other)))
+        found = [one for one in level_problems(bars) if one.kind == "other_contract"]
+        assert len(found) == (away > math.log(1.7))
+        if found:
+            span = f"{years[0]} to {years[-1]}" if years[0] != years[-1] else str(years[0])
+            words = f"in {span}, where NQ traded; ES stood near {float(np.median(own)):,.0f}"
+            assert words in found[0].message

@@ -272,3 +272,42 @@ def test_filled_hours_are_called_so(
 )
 def test_which_files_name_their_contract(facts: FileFacts, named: bool) -> None:
     assert names_its_contract(facts, get_contract("ES")) == named
+
+
+@pytest.mark.parametrize(
+    ("facts", "read", "words"),
+    [
+        (FileFacts("wall", contracts=("ESH5", "ESH5-ESM5")), "ES", "column of symbols says ESH5-ESM5"),
+        (FileFacts("wall", contracts=("ESH5", "NQH5")), "ES", "says NQH5, and the file was read as ES"),
+        (FileFacts("wall", contracts=("RTYH5", "ES", "NQH5")), "YM", "says ES, NQH5, RTYH5, and"),
+        (FileFacts("wall", contracts=("SPY", "NQ")), "NQ", ""),
+        (FileFacts("wall", contracts=("ESH5",), name="NQ.csv"), "ES", ""),  # the column says more
+        (FileFacts("wall", contracts=("SPY",), name="NQ.csv"), "ES", "its name speaks of NQ, and"),
+        (FileFacts("wall", name="NQ_and_ES.csv"), "NQ", ""),
+        (FileFacts("wall", name="NQ_and_ES.csv"), "ES", ""),
+        (FileFacts("wall", name="NQ_and_ES.csv"), "YM", "its name speaks of ES and NQ, and"),
+        (FileFacts("wall", name="a.zip", member="YM.csv"), "ES", "name of YM.csv within it speaks of"),
+        (FileFacts("wall", name="YM.zip", member="ES.csv"), "ES", "its name speaks of YM, and"),
+        (FileFacts("wall", name="YM.zip", member="ESH5-ESM5.csv"), "ES", "its name says ESH5-ESM5"),
+        (FileFacts("wall", name="bars.csv"), "ES", ""),
+    ],
+)
+def test_whatever_a_file_names_is_held_against_its_contract(
+    facts: FileFacts, read: str, words: str
+) -> None:
+    found = list(symbol_problems(facts, get_contract(read)))
+    assert [one.count for one in found] == [1] * bool(words)
+    assert all(words in one.message for one in found)
+    if words and "spread" not in found[0].kind:
+        right = words.split("says ")[-1].split("speaks of ")[-1][:2]
+        assert found[0].mend.startswith(f"pass --symbol {right if words[-2:] != 'of' else 'YM'}")
+
+
+def test_what_a_file_names_is_told_once(regular: Bars) -> None:
+    """Where its name says whose the prices are, their level says nothing more."""
+    nq = synthetic_bars("NQ", days=3, seed=1, start="2025-03-03")
+    for name, file in (("NQ.csv", "its name speaks of NQ"), ("bars.csv", "closes are about")):
+        frame = nq.frame.copy()
+        frame.attrs["file"] = FileFacts("offset", name=name)
+        (found,) = inspect(frame, get_contract("ES"), name).problems
+        assert (found.kind, found.message.startswith(file)) == ("other_contract", True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
-from markets.quality.contents.resolution import _copied, resolution_problems
+from markets.quality.contents.resolution import LOOKED_AT, _copied, _overlapping, resolution_problems
 from markets.quality.door import _contents
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
@@ -155,3 +156,65 @@ def test_bars_in_twos_for_less_than_a_piece_are_no_longer_bars() -> None:
     steps = np.where(np.arange(1200) % 32 == 31, 3, 2)
     bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
     assert list(resolution_problems(bars)) == []
+
+
+def test_the_commonest_length_is_told_and_the_first_bar_of_any() -> None:
+    """A piece whose bars lie any number of minutes apart is no longer bar, although it is long."""
+    steps = np.ones(1600)
+    steps[:32] = 1 + np.arange(32) % 3 * 2  # of one, three and five minutes
+    steps[320:352] = 5
+    steps[640:704] = 3
+    steps[960:992] = 2
+    bars = made(100.0 + np.arange(1601) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
+    (found,) = resolution_problems(bars)
+    first = pd.Timestamp(bars.ns[320], tz="UTC").strftime("%Y-%m-%d %H:%M UTC")
+    assert (found.kind, found.count) == ("bar_length", 128)
+    assert f"about 128 of 1,601 bars, from {first} on, are 3 minutes long" in found.message
+
+
+@pytest.mark.parametrize("again", range(5))
+def test_a_bar_is_the_one_before_again_in_all_its_columns(again: int) -> None:
+    rows = np.arange(400)
+    columns = [np.full(400, value) for value in (6001.0, 6002.0, 6000.0, 6001.0, 50.0)]
+    bars = made(columns[4], close=columns[3])
+    same = replace(bars, open=columns[0], high=columns[1], low=columns[2])
+    assert [one.kind for one in _copied([same], 400)] == ["bars_repeated"]
+    step = 0.25 * (rows % 2) if again != 4 else rows % 2
+    name = ("open", "high", "low", "close", "volume")[again]
+    assert not list(_copied([replace(same, **{name: columns[again] + step})], 400))
+
+
+def test_bars_that_were_filled_in_later_are_told_by_the_whole_file() -> None:
+    """Whether bars lack volume is asked all over the file, which begins with those that have it."""
+    rows = np.arange(30_000)
+    early = rows < LOOKED_AT + 2_000
+    volume = np.where(early | (rows % 5 == 0), 100.0 + rows % 7, 0.0)
+    close = 6000.0 + rows // 5 % 11
+    for lack, told in ((volume, True), (np.where(volume == 0, 3.0, volume), False)):
+        found = [one.kind for one in resolution_problems(made(lack, close=close))]
+        assert ("bar_length" in found) is told
+
+
+def test_bars_that_come_again_and_overlap_are_counted_in_all_runs() -> None:
+    """A run alone decides nothing, wherever it stands: two of five must be such."""
+    plain = made(np.full(400, 50.0))
+    again = replace(plain, open=plain.open * 0 + 6001, high=plain.high * 0 + 6002,
+                    low=plain.low * 0 + 6000, close=plain.close * 0 + 6001)  # fmt: skip
+    for runs, told in (([plain, again], True), ([again, plain], True), ([plain, again, plain], False),
+                       ([again, plain, plain], False), ([plain, again, again], True)):  # fmt: skip
+        kinds = [(one.kind, one.count) for one in _copied(runs, 7_777)]
+        assert kinds == [("bars_repeated", 7_777)] * told
+        share = sum(run is again for run in runs) / len(runs)
+        assert all(f"{share:.0%} of the bars have" in one.message for one in _copied(runs, 7_777))
+    walk = 6000.0 + np.cumsum(np.random.default_rng(4).integers(-4, 5, 800))
+    single = made(np.full(800, 50.0), close=walk)
+    triple = replace(single, open=np.concatenate([walk[:3], walk[:-3]]))
+    for runs, told in (
+        ([single, triple, triple, triple], True),
+        ([triple, triple, triple, single], True),
+        ([triple, single, single], False),
+        ([single, single, triple], False),
+    ):
+        found = list(_overlapping(runs, 7_777))
+        assert [(one.kind, one.count) for one in found] == [("bars_overlap", 7_777)] * told
+        assert all("from the close 3 bars before" in one.message for one in found)

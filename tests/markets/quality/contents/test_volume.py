@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,39 @@ def test_where_a_volume_is_too_large_and_where_one_is_made_up(
     assert [one.kind for one in volume_problems(contents)] == [problem] * (problem is not None)
     assert [one.kind for one in volume_warnings(contents)] == [warning] * (warning is not None)
     assert not list(volume_problems(made(np.full(FEWEST - 1, 50_001.0))))
+
+
+@pytest.mark.parametrize(("flat", "none", "told"), [(60, 20, True), (60, 19, False), (0, 50, True)])
+def test_bars_of_one_price_do_not_count_where_there_is_no_volume(
+    flat: int, none: int, told: bool
+) -> None:
+    """Half of those whose prices differ, of a hundred bars of which many do not."""
+    rows = np.arange(100)
+    bars = made(np.where((rows >= flat) & (rows < flat + none), 0.0, 700.0 + rows))
+    for column in (bars.open, bars.high, bars.low):
+        column[:flat] = bars.close[:flat]
+    assert [one.kind for one in volume_warnings(bars)] == ["no_volume"] * told
+    empty = np.where(rows < flat, 0.0, bars.volume)
+    some = replace(bars, volume=empty)
+    assert ("no_volume" in [one.kind for one in volume_warnings(some)]) is told
+
+
+def test_the_part_of_a_contract_that_is_shown_is_one() -> None:
+    for at in (0, 7, 99):
+        volume = np.full(100, 64.0)
+        volume[at] = 2.75
+        (found,) = volume_problems(made(volume))
+        assert found.message.startswith("1.0% of the volumes are no whole number (such as 2.75)")
+    assert not list(volume_problems(made(np.where(np.arange(1000) == 5, 2.5, 64.0))))  # a thousandth
+
+
+@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
+def test_each_price_of_a_bar_needs_a_contract(column: str) -> None:
+    """Bars of two prices and two contracts are told of where one price more is different."""
+    bars = made(np.full(100, 2.0), close=np.full(100, 6000.0))
+    two = replace(bars, open=bars.close, low=bars.close)
+    assert [one.kind for one in volume_warnings(two)] == []
+    more = {"open": 6000.25, "high": 6000.75, "low": 5999.0, "close": 6000.25}[column]
+    three = replace(two, **{column: np.full(100, more)})
+    kinds = [one.kind for one in volume_warnings(three)]
+    assert kinds == ["volume_too_small"] * (column != "high")

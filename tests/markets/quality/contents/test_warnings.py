@@ -79,3 +79,11 @@ def test_the_bars_that_lie_in_the_future_are_counted(late: int) -> None:
     if late:
         assert found["future"].count == late
         assert found["future"].message.startswith(f"{late} of 50 bars lie in the future (the last on ")
+
+
+@pytest.mark.parametrize(("hours", "told"), [(-1, False), (1, False), (23, False), (25, True)])
+def test_a_machines_clock_may_be_a_day_slow(hours: int, told: bool) -> None:
+    bars = made(np.arange(50) % 9 + 20.0)
+    ns = time.time_ns() + hours * 60 * MINUTE + (np.arange(50) - 49) * MINUTE
+    found = [one for one in content_warnings(replace(bars, ns=ns)) if one.kind == "future"]
+    assert len(found) == told
