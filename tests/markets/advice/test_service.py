@@ -288,6 +288,22 @@ def test_a_question_is_a_mebibyte_at_most(address: str, view: MarketView, more: 
     assert post(address, body.ljust(1024 * 1024 + more))[0] == code
 
 
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [("", 400), ("-5", 400), ("5.0", 400), ("\u0665", 400), ("1048577", 413), ("9" * 5000, 413)],
+)
+def test_a_size_that_is_none_or_too_large_is_refused_unread(
+    view: MarketView, capfd: pytest.CaptureFixture[str], size: str, code: int
+) -> None:
+    with serving(ask_rules) as service:
+        with socket.create_connection(("127.0.0.1", service.server_port)) as client:
+            client.sendall(f"POST /ask HTTP/1.0\r\nContent-Length: {size}\r\n\r\n".encode())
+            answer = client.makefile("rb").read()
+        assert service.counts == {"asked": 0, "advice": 0}
+    assert answer.split()[1] == str(code).encode()
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("count", "code"), [(1, 200), (1000, 200), (1001, 400)])
 def test_a_question_holds_a_thousand_bars_at_most(
     address: str, view: MarketView, count: int, code: int
