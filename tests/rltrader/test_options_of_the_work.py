@@ -321,3 +321,24 @@ def test_what_is_there_is_not_imported_over(tmp_path: Path, monkeypatch: pytest.
         done = CliRunner().invoke(app, ["import", "m.zip", "--to", str(tmp_path / "new"), *words])
         check_error(done.exception)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("advised", [False, True])
+@pytest.mark.parametrize("proved", [False, True])
+def test_a_bundle_is_told_with_its_files_its_proof_and_whose_advice_it_asks(
+    advised: bool, proved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = {
+        "certificate": {"verdict": "same", "sha256": "0"} if proved else "ungated",
+        "trained_with_advice": {"advisor": "chat", "model": "tiny"} if advised else None,
+        "files": dict.fromkeys(("policy.pt", "policy.onnx", "stats.json")),
+    }
+    told(monkeypatch, {"jax_port.export.bundle.export": manifest})
+    (tmp_path / "p.safetensors").touch()
+    to = tmp_path / "bundle"
+    done = CliRunner().invoke(app, ["export", str(tmp_path / "p.safetensors"), "--to", str(to)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"bundle of 4 files in {to}; prove it: rltrader export verify {to}\n"
+    said = " ".join(done.stderr.split())
+    assert ("ungated: parity of its training, and the manifest says so" in said) == (not proved)
+    assert ("trained with the advice of chat, tiny, as a prior: live it asks" in said) == advised
