@@ -23,6 +23,8 @@ from foundation.import_closure import PACKAGES, follow
 CHECKED, HASHED = 0b10, 0b01
 """Flags of a compiled file: it names its source by hash, and that hash is checked when it is loaded."""
 HEADER = 16
+PARTS = ("__wrapped__", "__func__", "fget", "fset", "fdel", "func")
+"""Where decorations, methods of a class, properties and cached ones keep their functions."""
 
 
 def loaded_digests(modules: Iterable[str]) -> dict[str, str]:
@@ -157,8 +159,13 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
             continue
         members = vars(value).values() if isinstance(value, type) else (value,)
         for member in members:
-            function = getattr(member, "__func__", getattr(member, "fget", member))
-            while not isinstance(function, FunctionType) and hasattr(function, "__wrapped__"):
-                function = function.__wrapped__
-            if isinstance(function, FunctionType):
-                yield function
+            yield from _within(member)
+
+
+def _within(member: object) -> Iterator[FunctionType]:
+    """Yield a function and all that it decorates; what decorates it may be of another file."""
+    if isinstance(member, FunctionType):
+        yield member
+    for part in PARTS:
+        if (inner := getattr(member, part, None)) is not None:
+            yield from _within(inner)

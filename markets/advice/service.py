@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/ask" or not size.isascii() or not size.isdecimal():
             self._reply(400, b"ask with POST /ask and a Content-Length\n")
             return
-        if int(size) > MOST_BYTES:
+        if len(size) > len(str(MOST_BYTES)) or int(size) > MOST_BYTES:  # of any number of digits
             self._reply(413, b"a question is at most 1 MiB\n")
             return
         try:

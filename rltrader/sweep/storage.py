@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ from foundation.files import writing
 JOURNAL = "study.journal"
 PROXY = "grpc://"
 CONNECT_SECONDS = 10.0
+_PASSWORD = re.compile(r"([?&]\w*pass\w*=)[^&]*", re.IGNORECASE)
 
 
 def open_storage(place: str | None, folder: Path) -> BaseStorage:
@@ -131,7 +133,7 @@ def _database(place: str) -> BaseStorage:
 
 
 def shown(place: str) -> str:
-    """Return a place without the password in it."""
-    scheme, colon, rest = place.partition("://")
+    """Return a place without the password in it, before its host or among its parameters."""
+    scheme, colon, rest = _PASSWORD.sub(r"\1", place).partition("://")
     user, at, host = rest.rpartition("@")
     return f"{scheme}{colon}{user.partition(':')[0]}{at}{host}"

@@ -57,7 +57,7 @@ def test_another_kind_of_statement_is_named() -> None:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A private key, its public half, and a stranger's public key."""
+    """A private key, its public half, and a stranger's public key, made with ``other.pem``."""
     pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
     from cryptography.hazmat.primitives import serialization as pem
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -72,6 +72,7 @@ def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
     paths[0].write_bytes(own.private_bytes(pem.Encoding.PEM, *plain))
     paths[1].write_bytes(public(own))
     paths[2].write_bytes(public(other))
+    (tmp_path / "other.pem").write_bytes(other.private_bytes(pem.Encoding.PEM, *plain))
     return paths
 
 
@@ -100,3 +101,20 @@ def test_a_key_that_is_none_is_named(keys: tuple[Path, Path, Path], tmp_path: Pa
         unseal(seal(STATED), KIND, NOTE, "f", private)
     with refuses():
         seal(STATED, tmp_path / "none.pem")
+
+
+def test_of_several_signers_it_is_the_required_one_that_is_named(
+    keys: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    """Wherever its signature stands."""
+    private, own, other = keys
+    ones = [seal(STATED, path) for path in (private, tmp_path / "other.pem")]
+    mine, its = (
+        unseal(one, KIND, NOTE, "f", key)[2] for one, key in zip(ones, (own, other), strict=True)
+    )
+    assert mine != its
+    signatures = [one["signatures"][0] for one in ones]
+    for both in (signatures, signatures[::-1]):
+        sealed = {**ones[0], "signatures": both}
+        assert unseal(sealed, KIND, NOTE, "f", own) == (SUBJECTS, {"verdict": "same"}, mine)
+        assert unseal(sealed, KIND, NOTE, "f", other)[2] == its

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+from foundation import extras
 from foundation.extras import DISTRIBUTION, extra_of, how_to_install
 from tests.sentences import check_process
 
@@ -67,3 +69,38 @@ def test_the_check_of_texts_sees_a_wrong_one(text: str) -> None:
     match = PIP.search(text)
     assert match is not None
     assert (match[1] or match[2]) not in OURS_AND_KNOWN
+
+
+def test_packages_are_told_by_the_extra_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the metadata; an extra of extras and what no extra needs add none."""
+    declared = [
+        "numpy>=2",
+        "Flax_NNX.ext>=0.1 ; extra == 'one'",
+        'torch ; python_version > "3" and extra == "two"',
+        "rich[jupyter]~=13.0 ; extra=='one'",
+        "EnvParity[one,two] ; extra == 'all'",
+        "flax-nnx-ext ; extra == 'two'",
+    ]
+    monkeypatch.setattr(extras, "requires", lambda name: declared if name == "envparity" else None)
+    assert extras.packages_of_extras() == {
+        "one": ("Flax_NNX.ext", "rich"),
+        "two": ("torch", "flax-nnx-ext"),
+    }
+    names = ("flax_nnx_ext", "FLAX-nnx_ext.linen", "torch.nn", "rich", "envparity")
+    assert [extra_of(name) for name in names] == ["one", "one", "two", "one", None]
+    assert extra_of("numpy") is None
+    assert how_to_install("torch.nn.functional") == (
+        "torch is not installed, and this needs it: python -m pip install 'envparity[two]'"
+    )
+    monkeypatch.setattr(extras, "requires", lambda name: None)
+    assert extras.packages_of_extras() == {}
+
+    def absent(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(extras, "requires", absent)
+    assert (extras.packages_of_extras(), extra_of("torch")) == ({}, None)
+
+
+def test_what_is_installed_is_known_by_its_name_on_the_index() -> None:
+    assert [extras.is_installed(name) for name in ("numpy", "no-such-package")] == [True, False]

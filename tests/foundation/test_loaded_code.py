@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from foundation.files import file_digest
-from foundation.loaded_code import loaded_digests, loaded_modules
+from foundation.files import file_digest, json_digest
+from foundation.loaded_code import code_digest, loaded_digests, loaded_modules
 from tests.sentences import refuses
 
 MODULES = ("stall.till",)
@@ -102,3 +102,94 @@ def test_a_file_that_was_changed_after_it_was_loaded_is_refused(stall: Path) -> 
 
 def test_loaded_modules_of_ours_are_named() -> None:
     assert {"foundation/__init__.py", "foundation/loaded_code.py"} <= loaded_modules()
+
+
+BOOTH = """from contextlib import contextmanager
+from functools import cache, cached_property, wraps
+
+
+def doubled(function):
+    @wraps(function)
+    def call(*given):
+        return 2 * function(*given)
+
+    return call
+
+
+class Booth:
+    size = 3
+
+    def first(self):
+        return 1 + 10
+
+    @classmethod
+    def second(cls):
+        return 2 + 10
+
+    @staticmethod
+    def third():
+        return 3 + 10
+
+    @property
+    def fourth(self):
+        return 4 + 10
+
+    @doubled
+    def fifth(self):
+        return 5 + 10
+
+    @fourth.setter
+    def fourth(self, value):
+        self.size = 9 + 10
+
+    @cached_property
+    def tenth(self):
+        return 10 + 10
+
+
+@cache
+def sixth():
+    return 6 + 10
+
+
+@doubled
+def seventh():
+    def within():
+        return 7 + 10
+
+    return within()
+
+
+async def eighth():
+    many = 8 + 10
+    return [n for n in range(many)]
+
+
+@contextmanager
+def eleventh():
+    yield 11 + 10
+"""
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_every_kind_of_function_is_held_to_its_file(stall: Path, number: int) -> None:
+    """Methods of each kind, and functions within decorations, within functions and in between."""
+    (stall / "till.py").write_text(BOOTH)
+    importlib.import_module("stall.till")
+    assert set(loaded_digests(MODULES)) == {"stall/__init__.py", "stall/till.py"}
+    changed = (
+        BOOTH.replace(f" {number} + 10", f" {number} + 9") if number else BOOTH.replace("2 *", "3 *")
+    )
+    assert changed != BOOTH
+    (stall / "till.py").write_text(changed)
+    with refuses():
+        loaded_digests(MODULES)
+
+
+def test_code_is_named_by_all_that_its_modules_import(stall: Path) -> None:
+    first = code_digest(("stall.prices",))
+    wanted = {f"stall/{name}": file_digest(stall / name) for name in ("__init__.py", "prices.py")}
+    assert first == json_digest(wanted)
+    assert code_digest(("stall.till",)) == json_digest(
+        {**wanted, "stall/till.py": file_digest(stall / "till.py")}
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -45,3 +46,19 @@ def test_an_init_that_was_written_over_is_told_by_what_is_left_of_ours(elsewhere
     done = run(elsewhere, "-c", "import parity.harness.fields")
     assert done.returncode == 1
     assert "ImportError: the package parity at" in done.stderr
+
+
+def test_what_is_loaded_counts_and_not_what_would_be_found(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import parity
+
+    assert stranger() == ""
+    other = ModuleType("parity")
+    for file in (str(elsewhere / "parity" / "__init__.py"), str(elsewhere / "gone.py"), None):
+        other.__file__ = file
+        monkeypatch.setitem(sys.modules, "parity", other)
+        where = "is found nowhere" if file is None else f"at {Path(file).parent} is of another project"
+        assert stranger().startswith(f"the package parity {where}; parity-check installs")
+    other.__file__ = parity.__file__
+    assert stranger() == ""

@@ -41,6 +41,31 @@ def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Sign
         signal.signal(number, before)
 
 
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_of_either_kind_acts_as_before(
+    first: signal.Signals, second: signal.Signals
+) -> None:
+    """And leaves the exit code to the first."""
+    came: list[int] = []
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, lambda at, frame: came.append(at)) for kind in kinds]
+    try:
+        with stop_on_signal() as stop:
+            assert stop.exit_code == 130  # of whoever asks though none came
+            stop.answer()
+            os.kill(os.getpid(), first)
+            assert (came, stop.signal) == ([], first)
+            os.kill(os.getpid(), second)
+            assert (came, stop.signal, stop.exit_code) == ([second], first, 128 + first)
+            stop.answer()  # which is done once
+            os.kill(os.getpid(), first)
+            assert came == [second, first]
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
 def test_what_waits_for_signals_is_closed_and_ends_with_the_work() -> None:
     with warnings.catch_warnings(record=True) as left:
         warnings.simplefilter("always")

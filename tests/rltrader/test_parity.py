@@ -1,12 +1,15 @@
 """The whole gate, small: through Python and through the command line, on good input and bad."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,12 +22,15 @@ from markets.synthetic.stress import stress_bars
 from parity.engine.certificate import CertificateError, read
 from parity.engine.report import SAME, UNSEEN
 from parity.learner.suite import REQUIRED as LEARNER
+from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World
 from parity.suites.scenarios import Request
 from parity.suites.trading import run
 from rltrader.export_parity import MARK, ChainRequest, main, prove_export, require_own
-from rltrader.parity import failures, parity, show_finding
+from rltrader.options.bars import BarOptions
+from rltrader.parity import _request, _world, failures, parity, show_finding
 from tests.parity.made_certificate import opened, write_certificate
+from tests.rltrader.test_options_of_the_work import told
 from tests.sentences import check_error, refuses
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
@@ -268,6 +274,83 @@ def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command
     ):
         found = {"looks_like": "logic", "seen": seen, "command": command}
         assert show_finding(found, 12) == begins + ends
+
+
+def test_why_a_check_failed_is_its_error_its_first_difference_or_its_first_measure_beyond() -> None:
+    one = {"check": "generated", "world": "ES", "passed": False, "error": "", "first": None}
+    limits = {"a": (1.0, 1.0), "b": (math.nan, 2e-6), "c": (9.0, 1.0)}
+    measures = {name: {"error": error, "limit": limit} for name, (error, limit) in limits.items()}
+    first = {"field": "obs", "index": [2, 5], "lane": 3, "step": 4, "reference": 1.5, "port": -2.0}
+    for more, why in (
+        ({}, "b: error nan, 2e-06 allowed"),
+        ({"measures": {"a": measures["a"], "c": measures["c"]}}, "c: error 9, 1 allowed"),
+        ({"measures": {"a": measures["a"]}}, "7 numbers differ"),
+        ({"first": first}, "obs[2, 5] at case 3, step 4: reference 1.5, port \u22122"),
+        ({"error": "it broke", "first": first}, "it broke"),
+    ):
+        (line,) = failures({"checks": [{**one, "measures": measures, "mismatches": 7, **more}]})
+        assert line == f"failed: generated on ES: {why}"
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("episodes", 4), ("cases", 200), ("days", 2), ("workers", 0)]
+)
+def test_a_gate_is_as_small_as_may_be_and_no_smaller(name: str, least: int) -> None:
+    small: dict[str, Any] = {"episodes": 4, "cases": 200, "days": 2, "workers": 0, "seed": 7}
+    asked = {**small, "symbols": "nq,es", name: least}
+    wanted = Request(None, "ES", {}, symbols=("NQ", "ES"), **small)
+    assert _request(BarOptions(), asked) == wanted
+    with refuses():
+        _request(BarOptions(), {**asked, name: least - 1})
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_a_case_is_looked_at_in_seconds_of_the_seed_that_is_named(seconds: int) -> None:
+    options = {"synthetic": 1, "stress": None, "seed": 4, "slippage": None, "commission": None}
+    found = _world(BarOptions(symbols=("NQ",)), {**options, "seconds": seconds}).seconds
+    wanted = gappy_seconds(synthetic_bars("NQ", days=1, seed=4), seconds)
+    assert found.digest == wanted.digest
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changed", "chain", "code"),
+    [(SAME, False, None, 0), (UNSEEN, False, True, 1), (SAME, True, True, None), (SAME, False, True, 0),
+     (SAME, False, False, 1)],
+)  # fmt: skip
+def test_a_run_is_judged_signed_and_ended_by_its_verdict(
+    verdict: str, changed: bool, chain: bool | None, code: int | None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """And by the chain's where one is asked for, which comes after a verdict of "same" alone."""
+    monkeypatch.chdir(tmp_path)
+    report = SimpleNamespace(verdict=verdict, to_dict=lambda: {"worlds": ["w"]})
+    sources = {"a.py": "1"}
+    seen = told(monkeypatch, {
+        "parity.suites.rounds.run_rounds": report, "parity.suites.trading.count_worlds": 3,
+        "parity.engine.certificate.issue": "certificate", "parity.gate.covered.covered_by": "covered",
+        "parity.engine.output.write_report": None, "parity.engine.output.check_key": None,
+        "parity.gate.strength.strength_of": "full", "rltrader.parity._show": None,
+        "rltrader.parity.loaded_digests": [sources, {"a.py": "2"} if changed else dict(sources)],
+        "rltrader.export_parity.prove_export": chain,
+    })  # fmt: skip
+    words = ["--seed", "5", "--thorough", "--key", "key.pem", "--out", "out"]
+    done = CliRunner().invoke(
+        parity, ["run", *words, *(["--export-chain"] if chain is not None else [])]
+    )
+    request, rounds, _ = seen["run_rounds"][0]
+    assert (request.seed, rounds) == (5, 10)
+    assert seen["covered_by"] == [(["w"], range(5, 15), True)]
+    values, tolerances, *more = seen["issue"][0]
+    assert (values, more) == ({"worlds": ["w"]}, [sources, "covered"])
+    assert {"balance", "learner: gradients"} <= set(tolerances)
+    if changed:
+        check_error(done.exception)
+        assert not {"write_report", "_show", "prove_export"} & set(seen)
+        return
+    assert done.exit_code == code, done.output
+    assert seen["write_report"] == [(Path("out"), report, "certificate", Path("key.pem"))]
+    assert seen["_show"][0][1:] == ({"worlds": ["w"]}, "full", Path("out"))
+    assert ("prove_export" in seen) == (chain is not None and verdict == SAME)
 
 
 @pytest.mark.parametrize("name", ["run1", "run2", "phase1", "phase2"])

@@ -27,10 +27,10 @@ from jax_port.runs.policies import FINISHED
 from jax_port.runs.run_file import RUN
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
-from rltrader.walk_forward import _judged, walk_forward
+from rltrader.walk_forward import _judged, _require_same_bars, walk_forward
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.rltrader.options.plans import assert_made_again
-from tests.sentences import check_error
+from tests.sentences import check_error, refuses
 from tests.snapshots import Snapshot
 
 SMALL = (
@@ -168,6 +168,40 @@ def test_a_file_that_holds_other_bars_by_now_is_refused(made: Path, bars: Path, 
     finally:
         bars.write_bytes(before)
     assert (out / "walk_forward.json").read_bytes() == (made / "walk_forward.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("about", "fits"),
+    [
+        ({"data": {"sha256": "1" * 64}}, True),
+        ({"data": {"sha256": "2" * 64}}, False),
+        ({"data": {"sha256": None}}, False),
+        ({"data": {"source": "ES.csv"}}, False),
+        ({"data": "1" * 64}, False),
+        ({"data": None}, False),
+        ({}, False),
+    ],
+    ids=["its own", "others", "none", "left out", "text", "nothing", "not there"],
+)
+def test_a_trained_window_must_say_that_it_is_of_the_bars_that_are_there(
+    about: dict[str, Any], fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+
+    def load(path: Path, *, advised: bool) -> SimpleNamespace:
+        loaded.append((path, advised))
+        return SimpleNamespace(about=about)
+
+    monkeypatch.setattr("jax_port.ppo.policy.load_policy", load)
+    facts = [{"sha256": "1" * 64, "source": "ES.csv"}]
+    data = SimpleNamespace(prepared=lambda config: ((), facts) if config == "rules" else None)
+    plan: Any = SimpleNamespace(data=data, config="rules")
+    if fits:
+        _require_same_bars(Path("policy"), plan, tmp_path)
+    else:
+        with refuses():
+            _require_same_bars(Path("policy"), plan, tmp_path)
+    assert loaded == [(Path("policy"), True)]
 
 
 @pytest.mark.costly

@@ -15,6 +15,10 @@ from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import SYSTEM, PromptSettings
 from markets.advice.replay import replay
+
+
+from markets.advice.chat.prompt import SYSTEM, PromptSettings, question
+from markets.advice.passes import prompt_digest
 from markets.advice.store import AdviceStore, Asked, Result, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView
@@ -212,3 +216,38 @@ def test_an_output_of_something_else_is_refused(
         read_batch(store, view, PROMPT, output)
     with refuses():
         read_batch(store, view, PROMPT, tmp_path / "absent.jsonl")
+
+
+def test_only_a_response_with_the_code_of_success_is_an_answer(
+    store: AdviceStore, view: MarketView, tmp_path: Path
+) -> None:
+    rows, path, output = np.arange(100, 106), tmp_path / "batch.jsonl", tmp_path / "output.jsonl"
+    write_batch(store, view, rows, SETTINGS, PROMPT, path)
+    names = [request["custom_id"] for request in requests(path)]
+    lines = [answer(name, GOOD, code) for name, code in zip(names, (200, 201, 204, 199), strict=False)]
+    lines += [json.dumps({"custom_id": names[4], "response": None, "error": {"code": "x"}}) + "\n"]
+    lines += [json.dumps({"custom_id": names[5], "response": {}}) + "\n", "\n"]
+    output.write_text("".join(lines))
+    assert read_batch(store, view, PROMPT, output) == (1, 5)
+    frame = store.collect().frame
+    assert frame["status"].tolist() == ["ok", *["failed"] * 5]
+    said = ["201", "204", "199", "error", "error"]
+    assert frame["detail"].tolist() == ["", *(f"the batch says {word}" for word in said)]
+    digests = [prompt_digest(question(view, row, PROMPT)) for row in rows.tolist()]
+    assert frame["prompt_sha256"].tolist() == digests
+    assert frame["prompt_tokens"].tolist() == [7, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_line_is_as_long_as_may_be(
+    store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    path, output = tmp_path / "batch.jsonl", tmp_path / "output.jsonl"
+    write_batch(store, view, np.arange(100, 102), SETTINGS, PROMPT, path)
+    first, last = (answer(request["custom_id"]).strip() for request in requests(path))
+    output.write_text(f"{first}\n{last} {end}")
+    monkeypatch.setattr("markets.advice.batch.MOST_LINE", len(last) + len(end))
+    with refuses(r"[\d,]+ bytes"):
+        read_batch(store, view, PROMPT, output)
+    monkeypatch.setattr("markets.advice.batch.MOST_LINE", len(last) + 1 + len(end))
+    assert read_batch(store, view, PROMPT, output) == (2, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import msgspec
@@ -148,3 +149,45 @@ def test_a_table_of_other_bars_is_of_the_same_advisor() -> None:
     use = use_of("prior", SETTINGS, table_of(KEY))
     others = msgspec.structs.replace(KEY, data=OTHER.data)
     use.check_table(table_of(others, cutoff="", bars=99), "other.parquet")
+
+
+def seven_answers() -> AdviceOnBars:
+    """Return an answer on each of seven bars, known at the next; each is another, and surer."""
+    chances = np.array([(k / 7, (6 - k) / 14, (8 - k) / 14) for k in range(7)], np.float32)
+    confidence = np.linspace(0.1, 0.7, 7, dtype=np.float32)
+    known, minute = np.arange(1, 8, dtype=np.int32), np.arange(7, dtype=np.int32)
+    return AdviceOnBars(chances, confidence, np.ones(7, bool), known, minute)
+
+
+@pytest.mark.parametrize("weight", [0.3, 0.7, 1.1])
+def test_a_prior_is_of_numbers_in_float32_to_the_bit(weight: float) -> None:
+    """Weight and threshold are taken to float32 before anything is made of them."""
+    bars, narrow = seven_answers(), float(np.float32(weight))
+    wanted = [[0.0] * 3]
+    for chances in bars.advice[:-1].tolist():
+        wanted.append([float(np.float32(narrow * math.log(0.97 * q + 0.01))) for q in chances])
+    assert prior(bars, FusionSettings("weighted", weight=weight)).tolist() == wanted
+    shut = [[0.0] * 3] * 4
+    for threshold, first in ((0.4, 4), (np.nextafter(0.4, 1), 4), (0.401, 5)):
+        gated = prior(bars, FusionSettings("gated", weight=weight, threshold=float(threshold)))
+        assert gated.tolist() == [*shut, *([[0.0] * 3] * (first - 4)), *wanted[first:]]
+
+
+def test_by_bar_and_columns_hold_every_field_of_the_newest_answer() -> None:
+    """The second answer never comes, and the third after the fourth."""
+    bars = replace(
+        seven_answers(), known=np.array([1, 9, 5, 4, 6, 6, 7], np.int32),
+        minute=np.array([0, 1, 2, 4, 5, 7, 9], np.int32),
+    )  # fmt: skip
+    found = by_bar(bars, FusionSettings("weighted", fade=0.25, most_age=3))
+    rows, fresh = [-1, 0, 0, 0, 3, 3, 5], [0, 1, 0.75, 0.421875, 1, 0.5625, 0.75]
+    taken = [0, 0, 0, 0, 3, 3, 5]
+    assert found.row.tolist() == rows
+    assert found.fresh.tolist() == fresh
+    assert found.advice.tolist() == bars.advice[taken].tolist()
+    assert found.confidence.tolist() == bars.confidence[taken].tolist()
+    told = columns(bars, FusionSettings("weighted", fade=0.25, most_age=3))
+    for at, (row, left) in enumerate(zip(taken[1:], fresh[1:], strict=True)):
+        own = [*bars.advice[row], bars.confidence[row]]
+        assert told[at].tolist() == [float(np.float32(left) * one) for one in own]
+    assert told[6].tolist() == [0.0] * 4

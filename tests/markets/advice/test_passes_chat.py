@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,15 +15,32 @@ import numpy as np
 import pytest
 
 from markets.advice import batch
-from markets.advice.answers import FAILED, LATE, MALFORMED, OK, Reply, read_content
+from markets.advice.answers import (
+    CUT_OFF,
+    FAILED,
+    LATE,
+    MALFORMED,
+    OK,
+    REFUSED,
+    Advice,
+    Reply,
+    read_content,
+)
 from markets.advice.batch import forget_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import PromptSettings, question
-from markets.advice.passes import PassCounts, prompt_digest, question_id, run_chat, run_rules
-from markets.advice.replay import replay
+from markets.advice.passes import (
+    PassCounts,
+    prompt_digest,
+    question_id,
+    run_chat,
+    run_rules,
+    to_result,
+)
+from markets.advice.replay import Replay, replay
 from markets.advice.rules import RulesAdvisor
 from markets.advice.store import RANGE_BARS, AdviceStore, Asked, Result, open_store
-from markets.advice.table import About, TableKey
+from markets.advice.table import About, AdviceTable, TableKey
 from markets.advice.view import MarketView
 from tests.sentences import refuses
 
@@ -239,3 +258,100 @@ def test_ranges_hold_two_hundred_bars(store: AdviceStore) -> None:
         1000: [1007],
     }
     assert [store.range_of(row) for row in (0, 199, 200, 1007)] == [0, 0, 200, 1000]
+
+
+def test_bars_that_others_let_go_of_meanwhile_are_asked_about_at_the_end(
+    store: AdviceStore, view: MarketView
+) -> None:
+    server = Server(view)
+    with ExitStack() as held:
+        held.enter_context(store.claim(200))
+
+        def let_go(result: Result) -> None:
+            if result.row == 600:
+                held.close()
+
+        counts = run(store, view, server, [199, 200, 201, 600], on_result=let_go)
+    assert counts == PassCounts(sent=4, answered=4)
+    assert list(server.asked) == [199, 600, 200, 201]
+
+
+def test_an_answer_is_on_the_disk_before_it_is_told(store: AdviceStore, view: MarketView) -> None:
+    told: list[int] = []
+
+    def read_back(result: Result) -> None:
+        (found,) = [one.results[result.row] for one in store.states() if result.row in one.results]
+        assert found == result
+        told.append(result.row)
+
+    run(store, view, Server(view), [199, 200, 201], on_result=read_back)
+    run_rules(store, view, RulesAdvisor(), np.array([299, 300, 400]), read_back)
+    assert told == [199, 200, 201, 299, 300, 400]
+
+
+def test_a_line_of_a_journal_holds_all_of_a_reply() -> None:
+    advice = Advice(0.125, 0.25, 0.625, 0.5, "falls")
+    found = to_result(7, Reply(OK, advice, "fine", "{...}", 1234.56789, 3, 50, 60), "the text")
+    assert found == Result(
+        7,
+        OK,
+        0.125,
+        0.25,
+        0.625,
+        0.5,
+        "falls",
+        1234.568,
+        3,
+        50,
+        60,
+        "fine",
+        found.prompt_sha256,
+        "{...}",
+    )
+    assert found.prompt_sha256 == hashlib.sha256(b"the text").hexdigest()
+    late = to_result(8, Reply(LATE, detail="slow", latency_ms=0.0004, attempts=2), "the text")
+    assert late == Result(
+        8, LATE, latency_ms=0.0, attempts=2, detail="slow", prompt_sha256=found.prompt_sha256
+    )
+
+
+@pytest.mark.parametrize("name", ["hold", "buy", "sell", "confidence"])
+def test_a_replay_of_the_rules_holds_each_number_of_every_bar(
+    store: AdviceStore, view: MarketView, name: str
+) -> None:
+    rows = np.array([199, 300, 400, 899])
+    run_rules(store, view, RulesAdvisor(), rows)
+    about = About(TableKey(view.digest, "rules", RulesAdvisor.model, ""), "ES", len(view))
+    table = AdviceTable(about, store.collect().frame)
+    assert replay(table, view) == Replay(4, 0, [])
+    for place in (1, 3):
+        table.frame.loc[place, name] += np.float32(2**-20)
+    assert replay(table, view) == Replay(4, 0, [300, 899])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_replay_reads_what_a_model_wrote_and_asks_as_the_table_was_asked(
+    store: AdviceStore, view: MarketView, masked: bool
+) -> None:
+    """One answer was taken for malformed and is none; one was cut off, and may be whole by chance."""
+    prompt = PromptSettings(bars=7, masked=masked)
+    replies = [
+        read_content(answer(300)),
+        Reply(MALFORMED, detail="not what was asked for", content=answer(301)),
+        Reply(MALFORMED, detail=CUT_OFF, content=answer(302)),
+        Reply(MALFORMED, detail="truncated", content="{"),
+        Reply(LATE, detail="slow", content=""),
+        Reply(REFUSED, detail="the model refused", content="no"),
+        read_content(answer(306)),
+    ]
+    with store.claim(200) as journal:
+        assert journal is not None
+        journal.write(
+            to_result(row, reply, question(view, row, prompt)) for row, reply in enumerate(replies, 300)
+        )
+    about = About(store.about.key, "ES", len(view), masked=masked, prompt_bars=7)
+    table = AdviceTable(about, store.collect().frame)
+    assert replay(table, view) == Replay(5, 2, [301])
+    for other in ({"masked": not masked}, {"prompt_bars": 8}):
+        about = About(store.about.key, "ES", len(view), **{"masked": masked, "prompt_bars": 7, **other})
+        assert replay(AdviceTable(about, table.frame), view).differing == list(range(300, 307))

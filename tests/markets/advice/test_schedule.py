@@ -117,3 +117,13 @@ def test_answers_whose_latency_is_not_known_need_one_that_is_given() -> None:
     with refuses():
         lay(table_of(took), opens)
     assert lay(table_of(took), opens, 0.0).known[[0, 2, 9]].tolist() == [1, 3, 10]
+
+
+@pytest.mark.parametrize("how", ["shuffled", "random"])
+def test_each_seed_deals_answers_in_its_own_way_and_always_the_same(how: str) -> None:
+    one = made()
+    dealt = [getattr(one, how)(seed).advice[one.given] for seed in range(4)]
+    for number, own in enumerate(dealt):
+        assert (getattr(one, how)(number).advice[one.given] == own).all()
+        for other in dealt[:number]:
+            assert (own != other).any(axis=1).mean() > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -11,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
@@ -19,9 +21,10 @@ import pytest
 
 from foundation.errors import InputError
 from markets.advice.answers import Advice
+from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
-from markets.advice.service import AdviceService, LiveQuestion, ask_rules, view_of
+from markets.advice.service import AdviceService, LiveQuestion, ask_chat, ask_rules, view_of
 from markets.advice.view import MarketView
 
 
@@ -220,3 +223,96 @@ def serving(ask: Callable[[MarketView], Advice | None]) -> Iterator[AdviceServic
         for other in threading.enumerate():
             if "process_request" in other.name:
                 other.join()
+
+
+@contextmanager
+def recording() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+    """Run a server of the chat protocol; yield its address, and its questions' names and bodies."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            """Write nothing."""
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append((self.headers["Idempotency-Key"], body))
+            said = {"hold": 0.25, "buy": 0.5, "sell": 0.25, "confidence": 0.75, "reason": "rises"}
+            content = json.dumps(said) if len(seen) < 4 else "I can't say"
+            answer = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", seen
+        server.shutdown()
+        thread.join()
+
+
+def test_a_model_is_asked_about_the_newest_bar_and_under_a_name_of_what_it_is_told(
+    view: MarketView,
+) -> None:
+    """The same bars with another position are another question, and the same once more the same."""
+    pytest.importorskip("httpx")
+    prompt = PromptSettings(bars=3, masked=True)
+    asked = {**message(view, 400, count=30), "position": [1, 0.999, 1.5, 3.25, 0.05]}
+    flat, long = (
+        view_of(msgspec.json.decode(json.dumps(one), type=LiveQuestion))
+        for one in (message(view, 400, count=30), asked)
+    )
+    with recording() as (url, seen):
+        ask = ask_chat(ChatSettings(url, "tiny", max_tokens=77), prompt)
+        answers = [ask(one) for one in (flat, long, flat, long)]
+    good = Advice(0.25, 0.5, 0.25, 0.75, "rises")
+    assert answers == [good, good, good, None]
+    names = [name for name, _ in seen]
+    assert all(re.fullmatch("live-[0-9a-f]{32}", name) for name in names)
+    assert names[:2] == names[2:]
+    assert names[0] != names[1]
+    for one, (_, body) in zip((flat, long, flat, long), seen, strict=True):
+        assert body["messages"][1]["content"] == question(one, 29, prompt)
+        assert (body["model"], body["max_tokens"]) == ("tiny", 77)
+
+
+@pytest.mark.parametrize(("apart", "code"), [(1, 200), (0, 400), (-1, 400)])
+def test_minutes_rise(address: str, view: MarketView, apart: int, code: int) -> None:
+    """Also from the last bar but one to the last, where no minute may be there twice."""
+    asked = message(view, 400, count=5)
+    asked["bars"][4][0] = asked["bars"][3][0] + apart
+    assert post(address, json.dumps(asked).encode())[0] == code
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, 200), (1, 413)])
+def test_a_question_is_a_mebibyte_at_most(address: str, view: MarketView, more: int, code: int) -> None:
+    body = json.dumps(message(view, 400, count=5)).encode()
+    assert post(address, body.ljust(1024 * 1024 + more))[0] == code
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [("", 400), ("-5", 400), ("5.0", 400), ("\u0665", 400), ("1048577", 413), ("9" * 5000, 413)],
+)
+def test_a_size_that_is_none_or_too_large_is_refused_unread(
+    view: MarketView, capfd: pytest.CaptureFixture[str], size: str, code: int
+) -> None:
+    with serving(ask_rules) as service:
+        with socket.create_connection(("127.0.0.1", service.server_port)) as client:
+            client.sendall(f"POST /ask HTTP/1.0\r\nContent-Length: {size}\r\n\r\n".encode())
+            answer = client.makefile("rb").read()
+        assert service.counts == {"asked": 0, "advice": 0}
+    assert answer.split()[1] == str(code).encode()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 200), (1000, 200), (1001, 400)])
+def test_a_question_holds_a_thousand_bars_at_most(
+    address: str, view: MarketView, count: int, code: int
+) -> None:
+    asked = message(view, 400, count=1)
+    first = asked["bars"][0]
+    asked["bars"] = [[first[0] + number, *first[1:]] for number in range(count)]
+    assert post(address, json.dumps(asked).encode())[0] == code

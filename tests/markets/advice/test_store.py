@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -117,3 +118,22 @@ def test_another_key_is_refused_by_name(store: AdviceStore, view: MarketView, tm
     (tmp_path / "full" / "notes.txt").write_text("mine")
     with refuses():
         open_store(tmp_path / "full", about(view), view.timestamps_ns)
+
+
+@pytest.mark.parametrize("name", ["data", "advisor", "model", "prompt", "sampling", "cutoff"])
+def test_what_a_table_was_made_with_is_named_where_it_differs(
+    store: AdviceStore, view: MarketView, name: str
+) -> None:
+    own = about(view)
+    own.key = msgspec.structs.replace(own.key, data="0" * 64)
+    other = about(view)
+    if name == "cutoff":
+        own.cutoff, other.cutoff = "2024-01-01", ""
+        other.key = own.key
+    else:
+        other.key = msgspec.structs.replace(own.key, **{name: "9" * 64})
+    open_store(store.folder / "own", own, view.timestamps_ns)
+    with refuses():
+        open_store(store.folder / "own", other, view.timestamps_ns)
+    found = open_store(store.folder / "own", own, view.timestamps_ns)
+    assert found.about == own

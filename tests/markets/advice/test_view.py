@@ -33,12 +33,26 @@ def view() -> MarketView:
         ((4, 9, 11), ()),
         ((3, 1, WARMUP), (3,)),
         ((7, 19), ()),
+        ((1, 0, WARMUP), (WARMUP,)),
+        ((1, 0, WARMUP - 1), ()),
+        ((1, 0, 0), ()),
+        ((20,), ()),
+        ((19,), (19,)),
     ],
 )
 def test_bars_by_number(given: tuple[int, ...], rows: range) -> None:
     asked = view().rows(*given)
     assert asked.dtype == np.int64
     assert asked.tolist() == list(rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"), [((1, 0, 0), [0]), ((7, 0, 7), [0, 7]), ((20,), [0]), ((7, 1, 6), [])]
+)
+def test_without_a_warmup_the_very_first_bar_is_asked_about(
+    given: tuple[int, ...], rows: list[int]
+) -> None:
+    assert replace(view(), warmup=0).rows(*given).tolist() == rows
 
 
 def test_a_feature_is_found_by_its_name() -> None:

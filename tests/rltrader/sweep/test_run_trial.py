@@ -87,6 +87,36 @@ def test_every_seed_is_judged_on_the_way_and_at_the_end(task: Task, tmp_path: Pa
     assert pruned == [*[False] * 4, *[True] * 5, False]  # what is trained to its end is not cut short
 
 
+@pytest.mark.parametrize(
+    ("judgements", "total", "parts"),
+    [
+        (4, 10, {3: 1, 5: 2, 8: 3, 10: 4}),
+        (1, 3, {3: 1}),
+        (5, 2, {1: 2, 2: 5}),
+        (3, 3, {1: 1, 2: 2, 3: 3}),
+    ],
+)
+def test_a_trial_is_judged_in_equal_parts_and_never_cut_short_at_its_end(
+    judgements: int, total: int, parts: dict[int, int], task: Task
+) -> None:
+    """Each time anew, by the policies of that moment, with the objective's mean over them."""
+    validation: Any = SimpleNamespace(score=lambda policy: Score(policy, policy / 8, 9, 3))
+    task = replace(task, judgements=judgements, validation=validation, objective="sharpe")
+    told: list[tuple[float, int]] = []
+    trial: Any = SimpleNamespace(
+        report=lambda value, step: told.append((value, step)), should_prune=lambda: True
+    )
+    judge, wanted = Judge(task, trial, total), []
+    for updates in range(1, total + 1):
+        judge(Moment(updates, [], lambda updates=updates: [8.0 * updates, 24.0]))  # type: ignore[misc]
+        if updates in parts:
+            wanted.append(((updates + 3) / 2, parts[updates]))
+            scores = [Score(8.0 * updates, float(updates), 9, 3), Score(24.0, 3.0, 9, 3)]
+        assert told == wanted
+        assert not wanted or judge.scores == scores
+        assert judge.pruned == (bool(wanted) and updates < total)
+
+
 class Begun(Exception):
     """Stops a trial where its training would begin; holds what arrived there."""
 

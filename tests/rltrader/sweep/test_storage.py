@@ -31,6 +31,7 @@ def test_half_a_line_is_left_out(tmp_path: Path, left: bytes) -> None:
         "grpc://host",
         "grpc://:1",
         "mysql+nothing://me:secret@h/x",
+        "mysql+nothing://h/x?user=me&password=secret",
     ],
 )
 def test_what_is_no_place_is_named(tmp_path: Path, place: str) -> None:
@@ -42,6 +43,10 @@ def test_a_password_is_not_shown() -> None:
     assert shown("postgresql://me:secret@host:1/x") == "postgresql://me@host:1/x"
     assert shown("postgresql://me:se@cr@et@host:1/x") == "postgresql://me@host:1/x"
     assert shown("sqlite:///x.db") == "sqlite:///x.db"
+    place = "postgresql://host/x?user=me&{}=se:c@ret&sslmode=require"
+    for name in ("password", "PASSWD", "sslpassword", "passfile"):
+        assert shown(place.format(name)) == place.format(name).replace("se:c@ret", "")
+    assert shown("postgresql://me:a@host/x?password=b@c") == "postgresql://me@host/x?password="
 
 
 def test_a_journal_lies_where_it_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

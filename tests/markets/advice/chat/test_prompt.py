@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from markets.advice.chat.prompt import PromptSettings, question
+from markets.advice.chat.prompt import SYSTEM, PromptSettings, messages, question
 from markets.advice.view import MarketView
+from markets.bars import FEATURES
 from tests.sentences import refuses
 
 MASKED = PromptSettings(masked=True)
@@ -76,3 +78,76 @@ def test_other_words_are_another_version() -> None:
 def test_bars_that_make_no_sense(bars: int) -> None:
     with refuses():
         PromptSettings(bars=bars)
+
+
+def four_bars() -> MarketView:
+    """Return four minutes of a summer's morning, each number another."""
+    first = int(pd.Timestamp("2025-07-07 13:30", tz="UTC").value)
+    columns = {
+        "close": (100.0, 101.5, 100.75, 102.5),
+        "volume": (1000, 20, 5, 35),
+        "sma_5": (1, 2, 3, 101.375),
+        "sma_20": (1, 2, 3, 99.125),
+        "rsi": (1, 2, 3, 61.5),
+        "macd": (1, 2, 3, -0.4375),
+        "momentum": (5, 6, 7, 0.0625),
+        "atr": (1, 2, 3, 1.3125),
+        "min_from_open": (0, 1 / 449, 2 / 449, 3 / 449),
+        "min_to_close": (1, 448 / 449, 447 / 449, 446 / 449),
+    }
+    features = np.full((4, len(FEATURES)), 77, np.float32)
+    for name, values in columns.items():
+        features[:, FEATURES.index(name)] = values
+    return MarketView(
+        "MES",
+        0.25,
+        first + 60_000_000_000 * np.arange(4, dtype=np.int64),
+        np.array([100.5, 102.0, 101.25, 104.0]),
+        np.array([99.75, 100.25, 99.5, 101.0]),
+        np.array(columns["close"]),
+        features,
+        warmup=0,
+        position="none",
+    )
+
+
+def test_a_whole_question() -> None:
+    assert question(four_bars(), 3, PromptSettings(bars=3)).splitlines() == [
+        "contract: MES",
+        "time: 2025-07-07 09:33 in New York, 3 minutes after the open, 446 before the close",
+        "position: none",
+        "bars, oldest first (high low close volume):",
+        "102.00 100.25 101.50 20",
+        "101.25 99.50 100.75 5",
+        "104.00 101.00 102.50 35",
+        "indicators of the newest bar: rsi 61.5, macd -0.4375, momentum 0.0625, atr 1.3125, "
+        "sma_5 101.38, sma_20 99.12",
+    ]
+
+
+def test_a_whole_question_without_names_dates_and_levels() -> None:
+    """Prices against 102.5, volumes against their mean of 20."""
+    assert question(four_bars(), 3, PromptSettings(bars=3, masked=True)).splitlines() == [
+        "time: 3 minutes after the open, 446 before the close",
+        "position: none",
+        "bars, oldest first (high low close volume in basis points from the newest close, volume in "
+        "means):",
+        "-48.8 -219.5 -97.6 1.00",
+        "-122.0 -292.7 -170.7 0.25",
+        "146.3 -146.3 0.0 1.75",
+        "indicators of the newest bar: rsi 61.5, momentum 0.0625, macd_bp -42.6829, atr_bp 128.049, "
+        "sma_5_bp -109.756, sma_20_bp -329.268",
+    ]
+    # Of the first bar there is no other, and nothing was traded in it.
+    still = four_bars()
+    still.features[0, FEATURES.index("volume")] = 0
+    lines = question(still, 0, PromptSettings(bars=3, masked=True)).splitlines()
+    assert lines[3] == "50.0 -25.0 0.0 0.00"
+    assert len(lines) == 5
+
+
+def test_a_question_goes_out_under_the_words_that_say_what_is_asked() -> None:
+    assert messages("the bars") == [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "the bars"},
+    ]
