@@ -52,9 +52,9 @@ public static class Show
             Threshold = 0.375f, Fade = 0.125f, MostAge = 17, Every = 1, Cooldown = 0 };
         Manifest manifest = new Manifest { Folder = "a bundle", Symbol = "ZZ", Certificate = "same",
             PolicyDigest = "abc", Phase = 2, Session = SessionKind.All, Window = 1, WarmupBars = 20,
-            Size = 19, PositionFeatures = 8, Actions = 6, TickSize = 0.125, TickValue = 5, Contracts = 3,
-            EntryOpen = 0, EntryClose = 1440, FlatBy = 1439, MaxEpisodeBars = 40, StopMultiple = 1, TargetRatio = 2,
-            TrailMultiple = 1, Fusion = settings };
+            Size = 19, PositionFeatures = 8, Actions = 6, TickSize = 0.125, TickValue = 5,
+            Contracts = 3, EntryOpen = 0, EntryClose = 1440, FlatBy = 1439, MaxEpisodeBars = 40,
+            StopMultiple = 1, TargetRatio = 2, TrailMultiple = 1, Fusion = settings };
         AdvisedPolicy policy = new AdvisedPolicy(new Script { Manifest = manifest }, settings,
             new AdviceClient(args[0], 60000));
         Agent agent = new Agent(policy, 0);
