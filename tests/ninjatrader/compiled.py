@@ -1,4 +1,4 @@
-"""Small C# programs that run the sources: those that need nothing of NinjaTrader, or the strategy too."""
+"""Small C# programs that run the sources, those that need nothing of NinjaTrader or the strategy."""
 
 from __future__ import annotations
 
