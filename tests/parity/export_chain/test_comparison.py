@@ -200,3 +200,19 @@ def test_limits_are_those_that_the_chain_is_read_by() -> None:
         assert (limit.absolute, limit.relative, limit.ulps) == (part, part, 0)
         assert limit.relative_to == "number"
     assert (LOGITS32.absolute, LOGITS32.relative, LOGITS32.relative_to) == (1e-5, 1e-5, "row")
+
+
+def test_the_first_that_failed_is_of_the_hop_that_is_asked_for_by_its_whole_name() -> None:
+    board = Board()
+    board.at("C#", "action").update([1], [1])
+    board.at("C# from raw bars", "mask").update([1], [0])
+    board.at("C# from raw bars", "action").update([1], [0])
+    board.at("C", "logits")  # nothing was compared, which is no agreement
+    found = {hop: board.first_divergence(hop) for hop in ("C#", "C# from raw bars", "C", "none", None)}
+    assert {hop: one and (one.hop, one.stage) for hop, one in found.items()} == {
+        "C#": None,
+        "C# from raw bars": ("C# from raw bars", "mask"),
+        "C": ("C", "logits"),
+        "none": None,
+        None: ("C# from raw bars", "mask"),
+    }
