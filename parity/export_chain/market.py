@@ -194,7 +194,8 @@ def _take_down(board: Board, hop: str, measurements: dict[str, Any], measured: d
     ):
         comparison = board.at(hop, stage, EQUAL)
         comparison.compared, comparison.mismatches = measurements[count], measurements[differ]
-        comparison.max_abs = comparison.share = float(measurements[differ] > 0)
+        comparison.max_abs = float(measurements[differ] > 0)
+        comparison.share = float("inf") if measurements[differ] else 0.0  # nothing is allowed there
 
 
 def compare_stream(board: Board, checker: Checker, policy: Policy, bars: Bars) -> None:

@@ -1,17 +1,25 @@
-"""Small C# programs that run the sources that need nothing of NinjaTrader."""
+"""Small C# programs that run the sources, those that need nothing of NinjaTrader or the strategy."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from parity.export_chain.csharp import library
+from parity.export_chain.csharp import SOURCES, library, strategy_sources
 
 
-def compiled(folder: Path, source: str) -> Path:
-    """Return a program of one source and those sources, compiled by Mono."""
+def compiled(folder: Path, source: str, *, strategy: bool = False) -> Path:
+    """Return a program of one source and those sources, compiled by Mono.
+
+    Args:
+        folder: to write to.
+        source: of the class that begins.
+        strategy: whether it uses the strategy, on NinjaTrader's declarations without a platform.
+    """
     (folder / "Show.cs").write_text(source)
     out = folder / "Show.exe"
-    sources = [*map(str, library()), str(folder / "Show.cs")]
+    stubs = sorted((SOURCES / "host" / "stubs").glob("*.cs"))
+    used = [*strategy_sources(), *stubs] if strategy else library()
+    sources = [*map(str, used), str(folder / "Show.cs")]
     subprocess.run(["mcs", "-langversion:5", f"-out:{out}", *sources], check=True)
     return out

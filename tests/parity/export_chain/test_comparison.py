@@ -208,3 +208,19 @@ def test_whole_numbers_are_compared_as_such() -> None:
     stage = StageComparison.of("replay", "time").update(when, when + np.array([0, 1]))
     assert (stage.mismatches, stage.max_abs, stage.first["row"]) == (1, 1.0, 1)
     assert StageComparison.of("replay", "time").update(when, when.copy()).passed
+
+
+def test_the_first_that_failed_is_of_the_hop_that_is_asked_for_by_its_whole_name() -> None:
+    board = Board()
+    board.at("C#", "action").update([1], [1])
+    board.at("C# from raw bars", "mask").update([1], [0])
+    board.at("C# from raw bars", "action").update([1], [0])
+    board.at("C", "logits")  # nothing was compared, which is no agreement
+    found = {hop: board.first_divergence(hop) for hop in ("C#", "C# from raw bars", "C", "none", None)}
+    assert {hop: one and (one.hop, one.stage) for hop, one in found.items()} == {
+        "C#": None,
+        "C# from raw bars": ("C# from raw bars", "mask"),
+        "C": ("C", "logits"),
+        "none": None,
+        None: ("C# from raw bars", "mask"),
+    }

@@ -27,6 +27,7 @@ from parity.export_chain.market import (
     compare_golden,
     compare_stream,
 )
+from parity.export_chain.page import share
 from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy
 from tests.sentences import refuses
 
@@ -230,7 +231,8 @@ def test_one_that_differs_is_a_failure_of_its_stage(name: str, stage: str) -> No
     board = golden(**{name: 1})
     assert {key: count for key, (count, _) in wrong(board).items()} == {stage: 1}
     failed = next(one for one in board.comparisons if not one.passed)
-    assert (failed.max_abs, failed.share) == (1.0, 1.0)
+    assert (failed.max_abs, failed.share) == (1.0, float("inf"))
+    assert share(failed.to_dict()["share_of_limit"]) == "beyond"
 
 
 @pytest.mark.parametrize("count", ["features", "cases", "far", "decisions"])

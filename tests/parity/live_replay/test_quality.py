@@ -106,3 +106,19 @@ def test_fills_cost_what_is_worse_less_what_is_better() -> None:
 )
 def test_assumed_slippage_is_told_in_ticks(assumed: int | list[int], said: str) -> None:
     assert assumed_words({"assumed_slippage_ticks": assumed}) == said
+
+
+def test_a_fill_that_came_at_once_took_no_time_and_one_that_waited_is_none() -> None:
+    """Nothing is a number of milliseconds; of an even number of fills the median lies between two."""
+    fills: list[dict[str, Any]] = [
+        {"fill": "entry", "hour": hour, "worse_ticks": worse, "latency_ms": latency}
+        for hour, worse, latency in ((9, -1.0, 0.0), (9, -2.0, None), (9, -0.5, 7.0), (10, 3.0, 0.0))
+    ]
+    assert fill_quality(fills) == [
+        {"fill": "entry", "hour": 9, **measured(3, pytest.approx(-3.5 / 3), -0.5, 3.5, 7.0)},
+        {"fill": "entry", "hour": 10, **measured(1, 3.0, 3.0, 0.0, 0.0)},
+    ]
+    costs = fill_costs(fills, 5.0, 0)
+    assert costs is not None
+    assert (costs["latency_ms_median"], costs["latency_ms_most"]) == (0.0, 7.0)
+    assert (costs["exact"], costs["worse_dollars"]) == (0, -2.5)
