@@ -13,12 +13,9 @@ import pytest
 from markets.advice.answers import FAILED
 from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
-from markets.advice.chat.prompt import SYSTEM, PromptSettings
-from markets.advice.replay import replay
-
-
 from markets.advice.chat.prompt import SYSTEM, PromptSettings, question
 from markets.advice.passes import prompt_digest
+from markets.advice.replay import replay
 from markets.advice.store import AdviceStore, Asked, Result, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView
