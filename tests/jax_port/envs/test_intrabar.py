@@ -96,7 +96,7 @@ def test_a_minute_in_seconds(
         # Stopped at 3990, worth $49,860, before the price falls on to 3985.
         (3990, 4090, 143.0, [(4001, 3991), (4000, 3985), (3999, 3986)], EXIT_STOP, 3990, 4001),
         (3990, 4090, 139.0, [(4001, 3991), (4000, 3985), (3999, 3986)], EXIT_DRAWDOWN, 3990, 4001),
-        (3990, 4090, 143.0, [(4000, 3990), (4020, 3986)], EXIT_STOP, 3990, 4000),
+        (3990, 4090, 143.0, [(4000, 3990), (4020, 3991)], EXIT_STOP, 3990, 4000),
     ],
 )
 def test_a_trade_leaves_in_the_second_of_its_exit(
@@ -116,7 +116,9 @@ def test_a_trade_leaves_in_the_second_of_its_exit(
         assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
         assert (int(after.position), int(after.balance)) == (0, 4_999_750 + pnl + 250)
         assert int(after.highest_balance) == max(5_000_000, 4_999_750 + (high - 4001) * 1250)
-        assert bool(outcome.violation) == bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+        broken = code == EXIT_DRAWDOWN
+        assert bool(outcome.violation) == bool(outcome.terminated) == broken
+        assert np.float32(outcome.reward) == np.float32(pnl / 10_000 - 10 * broken)  # no patience
 
 
 def _lived(
