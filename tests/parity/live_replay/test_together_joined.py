@@ -171,3 +171,34 @@ def test_ticks_of_two_worths_are_not_added() -> None:
     reports = [report(f"{name}.jsonl", **one) for name, one in zip("abc", costs, strict=True)]
     with refuses():
         join_reports(reports)
+
+
+def test_what_logs_do_not_have_alike_is_told_once_each_in_their_order() -> None:
+    """The last differs in all of it; the first and the second are alike but for what decides."""
+    gated, weighted = {"rule": "gated"}, {"rule": "weighted"}
+    reports = [
+        report("a.jsonl", log={"contracts": 3, "phase": 2, "fusion": gated}),
+        report("b.jsonl", log={"contracts": 3, "phase": 2, "fusion": None}),
+        report("c.jsonl", log={"contracts": 1, "phase": 1, "fusion": gated}),
+        report(
+            "d.jsonl",
+            log={"contracts": 3, "phase": 2, "policy_sha256": "cc", "fusion": weighted},
+            data={"source": "other bars", "sha256": "bb"},
+        ),
+    ]
+    found = join_reports(reports)
+    names = ("contracts", "phase", "policy_sha256", "fusion")
+    assert [found["log"][name] for name in names] == ["3, 1", "2, 1", "aa, cc", [gated, None, weighted]]
+    assert found["data"] == {"source": "bars, other bars", "sha256": "bb"}
+    few = join_reports(reports[:2])["log"]
+    assert [few[name] for name in names] == [3, 2, "aa", [gated, None]]
+    assert join_reports([reports[0], reports[2]])["log"]["fusion"] == gated
+
+
+def test_the_largest_of_all_logs_is_told_wherever_it_is() -> None:
+    """Also of a stage that only some logs have, and of more than two."""
+    largest: list[dict[str, float]] = [{"bar": 2.0}, {"bar": 1.0, "logits": 0.5}, {"logits": 0.25}]
+    largest += [{"bar": 3.0, "logits": 0.75, "advice": 1.0}]
+    for turn in range(4):
+        found = join_reports([report("x", largest=one) for one in largest[turn:] + largest[:turn]])
+        assert found["largest"] == {"bar": 3.0, "logits": 0.75, "advice": 1.0}
