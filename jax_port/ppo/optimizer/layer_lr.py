@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_port.ppo.optimizer.hyperparameters import LARGEST
 from markets import InputError
 
 LayerLearningRates = tuple[tuple[str, float], ...]
@@ -28,8 +29,8 @@ def checked(rates: Any, names: Sequence[str]) -> LayerLearningRates:
         names: of the network's layers.
 
     Raises:
-        InputError: no such layer, a layer twice, a factor that is negative or not finite, or no layer
-            left that learns.
+        InputError: no such layer, a layer twice, a factor that is negative or not finite in float32, or
+            no layer left that learns.
     """
     pairs = [tuple(pair) for pair in (rates.items() if isinstance(rates, Mapping) else rates)]
     if len({name for name, _ in pairs}) < len(pairs):
@@ -38,8 +39,10 @@ def checked(rates: Any, names: Sequence[str]) -> LayerLearningRates:
         if name not in names:
             raise InputError(f"no layer {name!r} to give a rate; choose from {', '.join(names)}")
         number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-        if not number or not math.isfinite(rate) or rate < 0:
+        if not number or not 0 <= rate < math.inf:  # nor what is no number
             raise InputError(f"the rate of layer {name} is {rate!r}; it must be at least 0")
+        if rate > LARGEST:
+            raise InputError(f"the rate of layer {name} is {rate!r}; it must be at most {LARGEST:g}")
     if len([1 for _, rate in pairs if rate == 0]) == len(names):
         raise InputError("every layer is frozen; leave one that learns")
     return tuple(sorted((str(name), float(rate)) for name, rate in pairs))

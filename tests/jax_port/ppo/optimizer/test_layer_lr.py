@@ -12,6 +12,7 @@ import torch
 
 from jax_port.ppo.losses import LossTerms
 from jax_port.ppo.optimizer import adam
+from jax_port.ppo.optimizer.layer_lr import checked, factors, without_frozen
 from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.update import LearnerState, minibatch_step
 from tests.sentences import refuses
@@ -82,6 +83,8 @@ def test_settings_know_their_networks_layers() -> None:
     settings = TrainSettings(network=spec, layer_lr=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
     assert settings.layer_lr == (("action_head", 0.0), ("value_1", 0.5))
     assert TrainSettings.from_dict(settings.to_dict()) == settings
+    largest = TrainSettings(network=spec, layer_lr=(("value_1", 3.4028234e38),))
+    assert largest.layer_lr == (("value_1", 3.4028234e38),)
     every = tuple((name, 0.5 * (name == "value_head")) for name in sorted(spec.layers))
     assert TrainSettings(network=spec, layer_lr=every).layer_lr == every  # one of all learns
 
@@ -92,11 +95,39 @@ def test_settings_know_their_networks_layers() -> None:
         [("policy_1", 0.5)],
         [("policy_0", -1.0)],
         [("policy_0", float("nan"))],
+        [("policy_0", 1.0), ("value_head", float("inf"))],
+        [("policy_0", 1.0), ("value_head", 3.4028236e38)],
+        [("value_head", 10**400)],
+        [("policy_0", True)],
         [("policy_0", 0.0), ("policy_0", 1.0)],
         [(name, 0.0) for name in NAMES],
     ],
-    ids=str,
+    ids=lambda rates: str(rates)[:90],
 )
 def test_bad_rates_are_refused(rates: list[tuple[str, float]]) -> None:
     with refuses():
         TrainSettings(network=NetworkSpec((8,), (8,)), layer_lr=tuple(rates))
+
+
+def test_factors_and_gradients_of_every_layer() -> None:
+    """A layer that is not named has a factor of one; a rate of zero takes all of its gradients."""
+    tree = _tree(np.random.default_rng(1))
+    rates = (("action_head", 0.0), ("value_0", 2.5), ("value_head", 0.0))
+    wanted = {"policy_0": 1.0, "action_head": 0.0, "value_0": 2.5, "value_head": 0.0}
+    found = factors(tree, rates)["params"]
+    assert {name: {kind: float(x) for kind, x in kinds.items()} for name, kinds in found.items()} == {
+        name: {"kernel": rate, "bias": rate} for name, rate in wanted.items()
+    }
+    assert {x.dtype for x in jax.tree.leaves(found)} == {jnp.dtype("float32")}
+    held = without_frozen(tree, rates)["params"]
+    assert held.keys() == tree["params"].keys()
+    for name, kinds in tree["params"].items():
+        for kind, x in kinds.items():
+            np.testing.assert_array_equal(held[name][kind], x * (wanted[name] != 0))
+
+
+def test_a_mapping_is_as_good_as_pairs() -> None:
+    names = ("b", "a", "c")
+    assert checked({"b": 2, "a": 0}, names) == checked([("b", 2), ["a", 0]], names)
+    assert checked({"b": 2, "a": 0}, names) == (("a", 0.0), ("b", 2.0))
+    assert checked((), names) == ()
