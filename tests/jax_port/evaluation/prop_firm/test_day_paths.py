@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jax_port.data.seconds_loader import PreparedSeconds
-from jax_port.evaluation.prop_firm.day_paths import _until, day_paths, from_paths
+from jax_port.evaluation.prop_firm.day_paths import _broken, _until, day_paths, from_paths
 from markets.config import AccountRules
 from markets.contracts import get_contract
 
@@ -121,6 +121,19 @@ def test_a_liquidation_is_in_the_second_that_broke_the_floor(lock: float) -> Non
     even = AccountRules(trailing_drawdown_dollars=30 * TICK / 100, floor_lock_dollars=lock)
     found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account=even)
     assert found.high.max() == 40 * TICK - 250  # equality is no breach: it was at the close
+
+
+def test_a_floor_that_rises_no_further_breaks_later() -> None:
+    """At a profit of $25: without that bound the second second of the minute would break it."""
+    worth = np.array([[50, 600], [150, 200], [99, 120], [100, 100]])
+    assert _broken(worth, 0, 300, 100).tolist() == [False, False, True, False]
+    assert _broken(worth, 0, 300, 10_000).tolist() == [False, True, True, True]
+    assert _broken(worth, 351, 300, 10_000).tolist() == [True, True, True, True]
+    ends = [(112, 105), (118, 106), (120, 101), (125, 100)]
+    for lock, highest in ((25.0, 18), (1_000.0, 12)):
+        account = AccountRules(trailing_drawdown_dollars=62.5, floor_lock_dollars=lock)
+        found = day_paths(evaluation(3, 4, 101), market(), 1, seconds(ends), account=account)
+        assert found.high.max() == highest * TICK - 250
 
 
 def test_by_the_second_the_order_is_known() -> None:
