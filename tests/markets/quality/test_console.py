@@ -137,7 +137,7 @@ def test_a_finding_shows_beside_its_own_check_and_a_problem_counts_for_more(kind
 
 def test_two_findings_of_one_check_show_the_worse() -> None:
     zone, closed, other = finding("time_zone"), finding("closed_hours"), finding("x")
-    for problems, warnings in (((zone, other), (closed,)), ((closed, other), (zone,))):
+    for problems, warnings in (((zone, other), (closed,)), ((closed, other), (zone, closed))):
         lines = page(replace(REPORT, problems=problems, warnings=warnings))
         assert line_of("closed_hours", "MEND") in lines
         assert lines[-3] == "Not fit to train on: 2 problems."

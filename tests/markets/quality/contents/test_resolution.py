@@ -12,6 +12,7 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
+from markets.quality.contents.arrays import BLOCK, BLOCKS
 from markets.quality.contents.resolution import LOOKED_AT, _copied, _overlapping, resolution_problems
 from markets.quality.door import _contents
 from markets.quality.inspection import inspect
@@ -218,3 +219,18 @@ def test_bars_that_come_again_and_overlap_are_counted_in_all_runs() -> None:
         found = list(_overlapping(runs, 7_777))
         assert [(one.kind, one.count) for one in found] == [("bars_overlap", 7_777)] * told
         assert all("from the close 3 bars before" in one.message for one in found)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_long_file_is_judged_by_bars_all_over_it(share: float, first: bool) -> None:
+    """Three quarters of it that come again are told, wherever they stand, and one quarter is not."""
+    rows = np.arange(2 * BLOCKS * BLOCK + 1)
+    part = rows < share * len(rows) if first else rows >= (1.0 - share) * len(rows)
+    plain = made(50.0 + rows % 3)
+    still = {"open": 6001.0, "high": 6002.0, "low": 6000.0, "close": 6001.0, "volume": 50.0}
+    again = replace(
+        plain, **{name: np.where(part, price, getattr(plain, name)) for name, price in still.items()}
+    )
+    kinds = [one.kind for one in resolution_problems(again)]
+    assert kinds == ["bars_repeated"] * (share > 0.5)
