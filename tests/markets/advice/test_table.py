@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -19,10 +20,13 @@ from markets.advice.table import (
     About,
     AdviceTable,
     TableKey,
+    check_market,
     load_table,
     require_latency,
     save_table,
 )
+from markets.advice.view import MarketView
+from markets.bars import FEATURES
 from tests.sentences import refuses
 
 
@@ -176,3 +180,77 @@ def test_totals_are_of_all_questions_and_times_of_those_with_advice(path: Path) 
     assert AdviceTable(one.about, frame).totals()["latency_ms"] == {"median": 7.5, "p95": 9.75}
     none = AdviceTable(one.about, frame[frame["status"] == "late"]).totals()
     assert (none["advice"], none["latency_ms"]) == (0, {"median": None, "p95": None})
+
+
+def a_table(**more: Any) -> AdviceTable:
+    """Return three answers, each number of them another."""
+    frame = pd.DataFrame(
+        {
+            "row": [3, 7, 19],
+            "time": pd.date_range("2025-01-06 14:30", periods=3, freq="min", tz="UTC", unit="ns"),
+            "status": ["ok", "late", "ok"],
+            "hold": [0.25, None, 0.5],
+            "buy": [0.625, None, 0.375],
+            "sell": [0.125, None, 0.125],
+            "confidence": [0.75, None, 0.0625],
+            "reason": ["rises", "", "\u2603 falls"],
+            "latency_ms": [12.345, 60_000.0, None],
+            "attempts": [1, 5, 2],
+            "prompt_tokens": [100, 0, 300],
+            "completion_tokens": [7, 0, 9],
+            "detail": ["", "slow", "none"],
+            "prompt_sha256": ["a" * 64, "b" * 64, "c" * 64],
+            "content": ["{...}", "", "{}"],
+        }
+    )
+    key = TableKey("d1", "chat", "tiny", "2-ab", "temperature 0")
+    return AdviceTable(About(key, "NQ", 20, "2024-06-30", True, 33, **more), frame)
+
+
+def test_a_table_is_read_back_whole_from_its_file_and_its_folder(tmp_path: Path) -> None:
+    made = a_table()
+    save_table(tmp_path / "advice.parquet", made)
+    schema = pq.read_schema(tmp_path / "advice.parquet")
+    assert {field.name: field.type for field in schema} == COLUMNS
+    for place in (tmp_path, tmp_path / "advice.parquet"):
+        found = load_table(place)
+        assert found.about == made.about
+        assert list(found.frame) == list(COLUMNS)
+        for name in COLUMNS:
+            wanted = [None if one != one else one for one in made.frame[name].tolist()]
+            assert [None if one != one else one for one in found.frame[name].tolist()] == wanted, name
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_table_of_another_format_is_for_another_version(number: int, tmp_path: Path) -> None:
+    save_table(tmp_path / "advice.parquet", a_table(format=number))
+    with refuses():
+        load_table(tmp_path)
+
+
+def test_what_is_no_table_is_named(tmp_path: Path) -> None:
+    save_table(tmp_path / "advice.parquet", a_table())
+    whole = pq.read_table(tmp_path / "advice.parquet")
+    for place, table in (
+        ("bare", whole.replace_schema_metadata({})),
+        ("short", whole.drop_columns(["detail"])),
+    ):
+        (tmp_path / place).mkdir()
+        pq.write_table(table, tmp_path / place / "advice.parquet")
+        with refuses():
+            load_table(tmp_path / place)
+    for gone in (tmp_path / "none", tmp_path / "none.parquet"):
+        with refuses():
+            load_table(gone)
+
+
+def test_advice_is_of_the_very_bars_it_was_made_from() -> None:
+    """Others are refused that are as many, and of the same contract."""
+    count = np.arange(20.0)
+    features = np.zeros((20, len(FEATURES)), np.float32)
+    view = MarketView("NQ", 0.25, count.astype(np.int64), count, count, count, features, 0)
+    table = a_table()
+    own = msgspec.structs.replace(table.about.key, data=view.digest)
+    check_market(AdviceTable(msgspec.structs.replace(table.about, key=own), table.frame), view, "here")
+    with refuses():
+        check_market(table, view, "here")

@@ -15,10 +15,20 @@ pytest.importorskip("httpx")
 import httpx
 
 from foundation.errors import InputError
-from markets.advice.answers import FAILED, LATE, MALFORMED, OK, REDIRECTED, TOO_LARGE, Reply
+from markets.advice.answers import (
+    FAILED,
+    LATE,
+    MALFORMED,
+    OK,
+    REDIRECTED,
+    TOO_LARGE,
+    Reply,
+    answer_schema,
+)
 from markets.advice.chat import client
 from markets.advice.chat.breaker import Breaker
-from markets.advice.chat.client import ChatSession, ChatSettings
+from markets.advice.chat.client import ChatSession, ChatSettings, headers_of
+from markets.advice.chat.prompt import messages
 
 GOOD = {"hold": 0.2, "buy": 0.7, "sell": 0.1, "confidence": 0.8, "reason": "up"}
 BODY = json.dumps({"choices": [{"message": {"content": json.dumps(GOOD)}}]}).encode()
@@ -196,3 +206,62 @@ def test_an_answer_that_comes_too_late_tells_the_breaker_of_a_failure(
         f"{late}; the server answered 500", late, late,
     ]  # fmt: skip
     assert [reply.attempts for reply, _ in replies] == [2, 1, 1, 1]
+
+
+def test_the_key_is_of_the_variable_that_is_named_and_of_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = {"Accept-Encoding": "identity", "Accept": "application/json"}
+    monkeypatch.setenv("OPENAI_API_KEY", "of another")
+    monkeypatch.setenv("MINE", "sekrit")
+    settings = ChatSettings("http://here/v1", "tiny", key_variable="MINE")
+    assert headers_of(settings) == {**plain, "Authorization": "Bearer sekrit"}
+    monkeypatch.delenv("MINE")
+    assert headers_of(settings) == plain
+    for key in ("two\nlines", "s\u00e9same", "tab\t"):
+        monkeypatch.setenv("MINE", key)
+        with pytest.raises(InputError, match=r"^\$MINE holds what no key can; set it anew$"):
+            headers_of(settings)
+
+
+def test_a_whole_request_and_what_names_its_sampling() -> None:
+    plain: dict[str, Any] = {
+        "model": "tiny",
+        "messages": messages("bars"),
+        "temperature": 0.375,
+        "max_tokens": 77,
+    }
+    schema = {"name": "advice", "strict": True, "schema": answer_schema()}
+    for constrain, more in (
+        ("none", {}),
+        ("json_object", {"response_format": {"type": "json_object"}}),
+        ("json_schema", {"response_format": {"type": "json_schema", "json_schema": schema}}),
+    ):
+        made = ChatSettings(
+            "https://here/v1", "tiny", temperature=0.375, max_tokens=77, constrain=constrain
+        )
+        assert made.body("bars") == {**plain, **more}
+        assert made.sampling == f"temperature 0.375, max_tokens 77, {constrain}"
+    names = ["hold", "buy", "sell", "confidence", "reason"]
+    assert (schema["schema"]["required"], list(schema["schema"]["properties"])) == (names, names)
+    assert schema["schema"]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "below"),
+    [
+        ("concurrency", 1, 0),
+        ("retries", 0, -1),
+        ("max_tokens", 1, 0),
+        ("temperature", 0.0, -1e-9),
+        ("timeout", 1e-9, 0.0),
+        ("backoff", 1e-9, 0.0),
+        ("most_wait", 1e-9, 0.0),
+    ],
+)
+def test_settings_begin_at_their_least(name: str, least: float, below: float) -> None:
+    made = ChatSettings("http://here/v1", "tiny", **{name: least})  # type: ignore[arg-type]
+    assert getattr(made, name) == least
+    for value in {below, -1}:
+        with pytest.raises(InputError, match=f"^{name} is {value}"):
+            ChatSettings("http://here/v1", "tiny", **{name: value})  # type: ignore[arg-type]
