@@ -25,6 +25,8 @@ CHECKED, HASHED = 0b10, 0b01
 HEADER = 16
 PARTS = ("__wrapped__", "__func__", "fget", "fset", "fdel", "func")
 """Where decorations, methods of a class, properties and cached ones keep their functions."""
+DEEPEST = 100
+"""Objects within each other that are looked at; some make another one for every name."""
 
 
 def loaded_digests(modules: Iterable[str]) -> dict[str, str]:
@@ -159,13 +161,21 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
             continue
         members = vars(value).values() if isinstance(value, type) else (value,)
         for member in members:
-            yield from _within(member)
+            yield from _within(member, set())
 
 
-def _within(member: object) -> Iterator[FunctionType]:
-    """Yield a function and all that it decorates; what decorates it may be of another file."""
+def _within(member: object, seen: set[int]) -> Iterator[FunctionType]:
+    """Yield a function and all that it decorates; what decorates it may be of another file.
+
+    Args:
+        member: of a module or a class.
+        seen: what was looked at on the way, since some objects name themselves.
+    """
+    if id(member) in seen or len(seen) > DEEPEST:
+        return
+    seen.add(id(member))
     if isinstance(member, FunctionType):
         yield member
     for part in PARTS:
         if (inner := getattr(member, part, None)) is not None:
-            yield from _within(inner)
+            yield from _within(inner, seen)
