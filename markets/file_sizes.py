@@ -30,9 +30,7 @@ def text_limit(path: Path) -> tuple[int, str]:
             f"{MOST_PACKED} bytes of text for each byte of the file, as no file of bars does; unpack "
             "it yourself, and look at what it holds",
         ),
-        key=lambda one: one[
-            0
-        ],  # the first of equal ones, so that memory is only told of where it is known
+        key=lambda limit: limit[0],  # the first of equal ones: memory's is told where it is known
     )
 
 

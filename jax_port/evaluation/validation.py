@@ -61,8 +61,10 @@ def split_days(days: Sequence[date], judged: int | None) -> Split:
         judged: how many; one in :data:`SHARE` by default.
 
     Raises:
-        InputError: no day would be left to train on.
+        InputError: no day would be left to train on, or none is judged on.
     """
+    if judged is not None and judged < 1:
+        raise InputError(f"{judged} days are to be judged on; give at least 1")
     count = max(1, len(days) // SHARE) if judged is None else judged
     left = len(days) - count - EMBARGO_DAYS
     if left < 1:

@@ -212,7 +212,7 @@ def prior_of(folder: str | Path, advice: Tensor, confidence: Tensor, ages: Tenso
     strength = torch.where(counts, weight.double() * freshness.double(), 0.0)
     rest = [0] * (len(manifest["actions"]) - 3)  # the actions on an open trade take hold's
     log_advice = torch.log(0.97 * advice.double() + 0.01)[:, [0, 1, 2, *rest]]
-    return (strength[:, None] * log_advice).float()
+    return torch.where(counts[:, None], strength[:, None] * log_advice, 0.0).float()
 
 
 def load(folder: str | Path) -> TradingPolicy:

@@ -113,7 +113,8 @@ def problems(rows: Rows) -> Iterator[Finding]:
             "pass the right symbol, or ask for snapping with --snap",
         )
     yield from _length_problems(rows)
-    yield from content_problems(rows.contents, usual_step(rows.steps) <= MINUTE)
+    step = usual_step(rows.steps)
+    yield from content_problems(rows.contents, judge_clock=step <= MINUTE and step != SECOND)
 
 
 def _mend_non_positive(rows: Rows) -> str:

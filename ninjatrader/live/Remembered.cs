@@ -34,7 +34,7 @@ namespace RLTrader
             bool sound = blocked || parts.Count == count;
             for (int n = 0; sound && n < count; n++)
                 sound = double.TryParse(parts[n], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[n])
-                    && !double.IsNaN(numbers[n]);
+                    && !double.IsNaN(numbers[n]) && !double.IsInfinity(numbers[n]);
             if (!sound) throw new BundleException(path + ": not " + what + "; correct it, or delete the file");
             return new Remembered(blocked, numbers);
         }

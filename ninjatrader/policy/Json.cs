@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace RLTrader
 {
@@ -18,6 +19,8 @@ namespace RLTrader
     {
         /// <summary>Brackets within brackets; more of them would end the process by its stack.</summary>
         private const int Deepest = 64;
+
+        private static readonly Regex Written = new Regex(@"\A-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\z");
 
         private readonly string text;
         private int at, depth;
@@ -120,6 +123,7 @@ namespace RLTrader
                 string name = String();
                 Space();
                 Expect(':');
+                if (members.ContainsKey(name)) throw Error("\"" + name + "\" is there twice");
                 members[name] = Value();
                 Space();
             } while (Take(','));
@@ -159,12 +163,13 @@ namespace RLTrader
                     {
                         int code;
                         if (at + 4 > text.Length) break;
-                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture,
-                            out code))
+                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.AllowHexSpecifier,
+                            CultureInfo.InvariantCulture, out code))
                             throw Error("no character code");
                         c = (char)code;
                         at += 4;
                     }
+                    else if (c != '"' && c != '\\' && c != '/') throw Error("no character is written so");
                 }
                 found.Append(c);
             }
@@ -178,13 +183,14 @@ namespace RLTrader
             while (at < text.Length && "+-.0123456789eE".IndexOf(text[at]) >= 0) at++;
             double number;
             string part = text.Substring(from, at - from);
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+            if (!Written.IsMatch(part)
+                || !double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
                 || double.IsInfinity(number))
                 throw Error("no value");
             return number;
         }
 
-        private void Space() { while (at < text.Length && char.IsWhiteSpace(text[at])) at++; }
+        private void Space() { while (at < text.Length && " \t\r\n".IndexOf(text[at]) >= 0) at++; }
 
         private bool Take(char c)
         {

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from jax_port.ppo.optimizer.hyperparameters import LARGEST
 from markets import InputError
 
+SMALLEST = float(jnp.finfo(jnp.float32).tiny)
+"""Smallest number that float32 holds in full."""
 LayerLearningRates = tuple[tuple[str, float], ...]
 """(layer, factor on the learning rate); layers that are not named have a factor of one."""
 
@@ -43,6 +45,10 @@ def checked(rates: Any, names: Sequence[str]) -> LayerLearningRates:
             raise InputError(f"the rate of layer {name} is {rate!r}; it must be at least 0")
         if rate > LARGEST:
             raise InputError(f"the rate of layer {name} is {rate!r}; it must be at most {LARGEST:g}")
+        if 0 < rate < SMALLEST:  # which is zero on the device, and no frozen layer
+            raise InputError(
+                f"the rate of layer {name} is {rate!r}; give 0 to freeze it, or at least {SMALLEST}"
+            )
     if len([1 for _, rate in pairs if rate == 0]) == len(names):
         raise InputError("every layer is frozen; leave one that learns")
     return tuple(sorted((str(name), float(rate)) for name, rate in pairs))

@@ -52,6 +52,9 @@ def test_days_that_leave_none_to_train_on_are_refused() -> None:
         split_days(DAYS, len(DAYS) - 1)
     with refuses():
         split_days(DAYS[:2], None)
+    for none in (0, -1):  # would be judged on what was trained on
+        with refuses():
+            split_days(DAYS, none)
 
 
 def test_every_day_keeps_its_first_start_and_the_others_are_spread(market: PreparedMarket) -> None:

@@ -71,6 +71,9 @@ def test_advice_counts_up_to_the_age_that_training_let_it_count() -> None:
     prior = torch_policy.prior_of(prior_bundle(), advice, torch.ones(4), ages)[:, 0]
     wanted = [2 * -4.60517 * 0.8**age for age in (0, 1, 4)]
     assert prior.tolist() == pytest.approx([*wanted, 0.0])
+    # where there is none, whatever its rows hold
+    none = torch.full((4, 3), torch.nan), torch.full((4,), torch.nan), torch.full((4,), -1)
+    assert (torch_policy.prior_of(prior_bundle(), *none) == 0).all()
 
 
 def test_advice_counts_from_the_confidence_that_was_asked_for_on() -> None:

@@ -13,6 +13,8 @@ import pytest
 from markets import Bars, InputError
 from markets.file_facts import FileFacts
 from markets.quality.door import _leaps, admit, problems_of
+from markets.quality.facts import Rows
+from markets.quality.findings import problems
 from markets.quality.inspection import inspect
 from markets.quality.measurements import BAD_PRINT
 from markets.quality.time_zone import clock_faults
@@ -352,3 +354,8 @@ def test_the_clock_is_judged_of_minutes_and_not_of_seconds(regular: Bars) -> Non
     assert "time_zone" in [one.kind for one in problems_of(minutes, file)]
     seconds = second_bars(minutes, seed=1)
     assert [one.kind for one in problems_of(seconds, file)] == []
+    for bars, clock in ((minutes, True), (seconds, False)):  # and so does who lists all problems
+        frame = bars.frame.copy()
+        frame.attrs["file"] = file
+        kinds = [one.kind for one in problems(Rows(frame, bars.contract, bars.source))]
+        assert ("time_zone" in kinds) == clock

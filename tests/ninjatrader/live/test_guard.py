@@ -305,7 +305,9 @@ def test_files_of_the_version_before_are_read(program: Path, tmp_path: Path) -> 
     assert said[0].split()[:2] == ["None", str(int(BELOW + 50))]
 
 
-@pytest.mark.parametrize("text", ["", "50000 lost", "blocked", "50000 1 blocked", "NaN"])
+@pytest.mark.parametrize(
+    "text", ["", "50000 lost", "blocked", "50000 1 blocked", "NaN", "Infinity", "-Infinity"]
+)
 def test_a_file_of_something_else_is_refused(program: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "highest.txt"
     path.write_text(text)

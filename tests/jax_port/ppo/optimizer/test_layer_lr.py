@@ -83,8 +83,8 @@ def test_settings_know_their_networks_layers() -> None:
     settings = TrainSettings(network=spec, layer_lr=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
     assert settings.layer_lr == (("action_head", 0.0), ("value_1", 0.5))
     assert TrainSettings.from_dict(settings.to_dict()) == settings
-    largest = TrainSettings(network=spec, layer_lr=(("value_1", 3.4028234e38),))
-    assert largest.layer_lr == (("value_1", 3.4028234e38),)
+    for end in (3.4028234e38, 1.1754944e-38):
+        assert TrainSettings(network=spec, layer_lr=(("value_1", end),)).layer_lr == (("value_1", end),)
     every = tuple((name, 0.5 * (name == "value_head")) for name in sorted(spec.layers))
     assert TrainSettings(network=spec, layer_lr=every).layer_lr == every  # one of all learns
 
@@ -98,6 +98,7 @@ def test_settings_know_their_networks_layers() -> None:
         [("policy_0", 1.0), ("value_head", float("inf"))],
         [("policy_0", 1.0), ("value_head", 3.4028236e38)],
         [("value_head", 10**400)],
+        [("value_head", 1.17549e-38)],
         [("policy_0", True)],
         [("policy_0", 0.0), ("policy_0", 1.0)],
         [(name, 0.0) for name in NAMES],
