@@ -28,6 +28,7 @@ def settings(groups: int, n_envs: int = 64, n_steps: int = 96, batch_size: int =
     )
 
 
+@pytest.mark.costly(keep=2)
 @pytest.mark.parametrize("groups", [1, 4])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_orders_are_whole_and_as_good_as_drawn_one_by_one(groups: int, seed: int) -> None:
@@ -70,7 +71,8 @@ def test_every_minibatch_has_as_many_of_each_group(groups: int, n_steps: int, ba
     np.testing.assert_array_equal(in_turn(orders[:, :1], batch_size), orders[:, 0])
 
 
-@pytest.mark.parametrize(("n_envs", "groups"), [(512, 1), (1024, 1), (2049, 1), (2048, 2), (1536, 4)])
+@pytest.mark.costly(keep=2)
+@pytest.mark.parametrize(("n_envs", "groups"), [(1024, 1), (1536, 4), (512, 1), (2049, 1), (2048, 2)])
 def test_orders_of_the_trainer_s_own_sizes_are_whole(n_envs: int, groups: int) -> None:
     """Beyond 2^16 and 2^17 transitions: the default is 1,024 environments of 128 steps."""
     asked = TrainSettings().override(n_envs=n_envs, n_epochs=2, order_groups=groups)

@@ -193,7 +193,7 @@ def test_what_is_no_behaviour_is_left_alone() -> None:
 
 def test_lines_are_those_that_a_change_begins_in() -> None:
     source = b"a = 1\nb = f(\n    2,\n    c < d,\n) + e\n"
-    found = {(one.operator, one.old): one.line for one in changes_of("f.py", source, True)}
+    found = {(one.operator, one.old): one.line for one in changes_of("f.py", source, "of a rewrite")}
     assert found["constant", "1"] == 1
     assert found["constant", "2"] == 3
     assert found["comparison", "c < d"] == 4

@@ -178,7 +178,7 @@ def test_changes_that_are_the_same_text_are_tried_once(tmp_path: Path, told: lis
     sources = measuring.Sources({PORT: FILE})
     found = measuring._changes(sources, PORT, ())
     assert len({(one.start, one.end, one.new) for one in found}) == len(found)
-    assert len(found) <= len(changes_of(PORT, FILE.read_bytes(), True))
+    assert len(found) <= len(changes_of(PORT, FILE.read_bytes(), "of a rewrite"))
 
 
 @pytest.mark.parametrize("what", ["pair", "port", "neither"])

@@ -77,7 +77,8 @@ def test_every_word_of_a_transition_is_found_again() -> None:
     np.testing.assert_array_equal(row_losses.as_real(table[:, row_losses.POSITION :]), position)
 
 
-@pytest.mark.parametrize("length", [1, 4, 7, 128])
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("length", [7, 1, 4, 128])
 def test_lines_of_weights_are_turned_back(length: int) -> None:
     tree = {"a": jnp.arange(12.0).reshape(3, 4), "b": jnp.arange(5.0) + 50, "c": jnp.float32(9.0)}
     lines = gpu_update.lines_of(tree, length)
@@ -93,7 +94,8 @@ def test_the_deviation_of_advantages_is_the_sample_s() -> None:
         np.testing.assert_allclose(one, (np.mean(row), np.std(row, ddof=1)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize("devices", [3, 2])
 def test_devices_standardise_by_all_of_a_minibatch(devices: int) -> None:
     shares = jax.random.normal(jax.random.key(1), (devices, 8)) * 3.0 + 1.0
     found = jax.vmap(partial(gpu_update.standard_of, axis=AXIS), axis_name=AXIS)(shares)
