@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax_port.ppo.optimizer.hyperparameters import LARGEST
 from markets import InputError
 
-SMALLEST = float(jnp.finfo(jnp.float32).tiny)
+SMALLEST = 2.0**-126
 """Smallest number that float32 holds in full."""
 LayerLearningRates = tuple[tuple[str, float], ...]
 """(layer, factor on the learning rate); layers that are not named have a factor of one."""

@@ -111,7 +111,7 @@ REFUSED = {
     "": "0: it ends too soon",
     "  ": "2: it ends too soon",
     "[1,": "3: it ends too soon",
-    "tru": "0: no value",
+    "tr": "0: no value",
     "1 2": "2: something follows the value",
     "[1 2]": "3: no ]",
     "[1,]": "3: no value",
