@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from foundation.errors import InputError
+from parity.engine.compare import distance, same_numbers
 from parity.harness.trees import Array
 
 
@@ -31,16 +32,12 @@ class Rule:
 
     def apart(self, a: Array, b: Array) -> Array:
         """Return absolute differences in float64, on the circle for an angle; 0 where both are NaN."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            x, y = a.astype(np.float64), b.astype(np.float64)
-            difference = np.abs(x - y)
-            if self.period:
+        difference = distance(a, b)
+        if self.period:
+            with np.errstate(invalid="ignore"):
                 difference = np.mod(difference, self.period)
                 difference = np.minimum(difference, self.period - difference)
-        same = (x == y) | (np.isnan(x) & np.isnan(y))
-        if "f" not in (a.dtype.kind, b.dtype.kind) and not self.period:
-            same, difference = a == b, np.maximum(difference, 1.0)  # beyond 2**53 float64 can't tell
-        return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
+        return np.where(same_numbers(a, b), 0.0, np.where(np.isnan(difference), np.inf, difference))
 
     def describe(self) -> str:
         """Return the rule in words."""

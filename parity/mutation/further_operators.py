@@ -8,15 +8,39 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 TINY = 1e-6
 """Share by which a constant is changed."""
 CLIPS = frozenset({"clip", "minimum", "maximum", "min", "max", "abs", "fmin", "fmax", "mod", "fmod"})
 """Functions of which the first argument alone is kept."""
 
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+T = TypeVar("T")
 Variant = tuple[str, ast.expr | ast.stmt, ast.expr | ast.stmt]
 """Name of the operator, what is replaced, and by what."""
+
+
+def by_function(tree: ast.Module, of: Callable[[FunctionNode], T]) -> dict[int, T]:
+    """Return what is made of the innermost function around each node of a file, by the node's id.
+
+    Args:
+        tree: of the file.
+        of: (function) -> what is kept of it.
+    """
+    made: dict[int, T] = {}
+    for function in ast.walk(tree):
+        if isinstance(function, FunctionNode):
+            value = of(function)
+            for node in ast.walk(function):  # a function within comes later, and has its own
+                made[id(node)] = value
+    return made
+
+
+def called_name(node: ast.Call) -> str:
+    """Return the name of a function or method that is called; empty where it has none."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 class FurtherOperators:
@@ -29,18 +53,13 @@ class FurtherOperators:
 
     def __init__(self, tree: ast.Module, tiny: bool = True) -> None:
         self._tiny = tiny
-        self._fields: dict[int, dict[str, list[str]]] = {}
         imported = self._imported = {
             (name.asname or name.name).partition(".")[0]
             for node in ast.walk(tree)
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in node.names
         }
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                fields = _fields_read(function, imported)
-                for node in ast.walk(function):  # a function within comes later, and has its own
-                    self._fields[id(node)] = fields
+        self._fields = by_function(tree, lambda function: _fields_read(function, imported))
 
     def variants(self, node: ast.expr | ast.stmt) -> Iterator[Variant]:
         """Yield the changes of one node."""
@@ -102,7 +121,7 @@ def _arguments(node: ast.Call) -> Iterator[Variant]:
 
 def _without_clip(node: ast.Call, imported: set[str]) -> Iterator[Variant]:
     """Yield ``x`` for ``jnp.clip(x, 0, 1)``, of an imported module, and for ``x.clip(0, 1)``."""
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    name = called_name(node)
     if name not in CLIPS:
         return
     if isinstance(node.func, ast.Attribute) and _root(node.func.value) not in imported:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from parity.mutation.further_operators import FurtherOperators
+from parity.mutation.further_operators import FurtherOperators, called_name
 from parity.mutation.wiring_operators import WiringOperators
 
 Slips = Literal["of one token", "of a rewrite", "of wiring"]
@@ -208,7 +208,7 @@ def _constants(node: ast.Constant) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    name = called_name(node)
     if name == "where" and len(node.args) == 3:
         made = copy.deepcopy(node)
         made.args[1], made.args[2] = made.args[2], made.args[1]

@@ -10,7 +10,7 @@ import ast
 import copy
 from collections.abc import Iterator
 
-from parity.mutation.further_operators import Variant
+from parity.mutation.further_operators import FunctionNode, Variant, by_function, called_name
 
 CONVERSIONS = frozenset(
     {"int", "float", "bool", "str", "list", "tuple", "dict", "set", "frozenset", "iter", "cast", "Path"}
@@ -24,12 +24,7 @@ class WiringOperators:
     """The operators, with the variables of each function of a file."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self._variables: dict[int, list[str]] = {}
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                variables = _variables(function)
-                for node in ast.walk(function):  # a function within comes later, and has its own
-                    self._variables[id(node)] = variables
+        self._variables = by_function(tree, _variables)
 
     def variants(self, node: ast.expr | ast.stmt) -> Iterator[Variant]:
         """Yield the changes of one node."""
@@ -47,7 +42,7 @@ class WiringOperators:
             yield from self._call(node)
 
     def _call(self, node: ast.Call) -> Iterator[Variant]:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = called_name(node)
         plain = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
         if plain and name not in CONVERSIONS and not name[:1].isupper():
             yield "call left out", node, node.args[0]
@@ -65,7 +60,7 @@ class WiringOperators:
                 yield "another variable", node, made
 
 
-def _variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+def _variables(function: FunctionNode) -> list[str]:
     """Return the arguments of a function, but ``self``, and what it assigns to, in their order."""
     arguments = function.args
     named = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]

@@ -137,7 +137,8 @@ class EvaluateEvery:
         self.scores.append((now.steps, validation.score(now.policy)))
         since_best = len(self.scores) - 1 - self._best_at()
         if self._best is not None:
-            self._kept = now.policy if since_best == 0 else self._kept
+            if since_best == 0:
+                self._kept = now.policy
             # Written at every judgement, since one that is no better counts among those tried too.
             save_policy(self._best, _chosen_from(self._kept, len(self.scores)))
         return self._patience is not None and since_best >= self._patience
