@@ -7,7 +7,7 @@ The types are msgspec's structs, or plain ones such as ``dict[str, Any]``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -165,3 +165,22 @@ def _check_tokens(data: bytes) -> None:
             depth -= 1
         elif first != b'"':
             raise ValueError("a whole number has more than 19 digits")
+
+
+def require_names(
+    values: object, names: Collection[str], what: str, mend: str = "give every setting"
+) -> Mapping[str, Any]:
+    """Return a stored object that has all of these names and no other.
+
+    A setting that is left out of an artifact is no default: another version's may be another.
+
+    Raises:
+        InputError: it is no object, or lacks a name, or has another.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{what}: {values!r} is no mapping of settings; {mend}")
+    if missing := sorted(set(names) - set(values)):
+        raise InputError(f"{what}: {', '.join(missing)} missing; {mend}")
+    if unknown := sorted(set(map(str, values)) - set(names)):
+        raise InputError(f"{what}: unknown setting {', '.join(unknown)}; {mend}")
+    return values

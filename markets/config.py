@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from foundation.errors import InputError
+from foundation.json_reading import require_names
 
 Session = Literal["rth", "all"]
 
@@ -248,16 +249,13 @@ class EnvConfig:
         """Rebuild a configuration from :meth:`to_dict`'s values.
 
         Raises:
-            InputError: a name is unknown or a value is not valid.
+            InputError: a name is missing or unknown, or a value is not valid.
         """
-        flat = dict(values)
-        for part in ("account", "reward"):
-            inner = flat.pop(part, {})
-            _require(
-                isinstance(inner, Mapping), f"{part} is {inner!r}; it must be a mapping of settings"
-            )
-            flat.update(inner)
-        return cls().override(**flat)
+        parts = {"account": AccountRules, "reward": RewardConfig}
+        made = dict(require_names(values, cls.__dataclass_fields__, "the configuration"))
+        for part, kind in parts.items():
+            made[part] = kind(**require_names(made[part], kind.__dataclass_fields__, part))
+        return cls(**made)
 
     def to_json(self) -> str:
         """Return the canonical JSON text: sorted keys, no spaces. Equal configs, equal text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -20,6 +20,9 @@ from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
 from rltrader.options.proof import CERTIFICATE, demand_options
+
+if TYPE_CHECKING:
+    from markets import EnvConfig
 
 DAYS = 6
 """Synthetic days of a case whose bars are not named."""
@@ -259,29 +262,30 @@ def verify(certificate: Path, least: str, require_key: Path | None) -> None:
 @click.option(
     "--seconds", type=click.IntRange(min=0), help="Look at every second, of bars made with this seed."
 )
-@click.option("--config", help="Configuration as JSON; Phase 1 defaults otherwise.")
+@click.option(
+    "--config", help="Configuration as JSON; the defaults of its phase for the rest, Phase 1 by itself."
+)
 @click.option("--state", required=True, help="State fields in ticks and cents, as JSON.")
 @click.option("--action", required=True, type=click.IntRange(-(2**31), 2**31 - 1))
 def case(bars: BarOptions, state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
-    from markets import EnvConfig
+    from jax_port.data.data_loader import prepare
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
+    from parity.pairs.corners import usable_bars
     from parity.pairs.trading import trading_pair
 
-    settings = (
-        EnvConfig.phase1() if config is None else EnvConfig.from_dict(_object("--config", config))
-    )
-    pair = trading_pair([_world(bars, options)], settings)
+    settings = _settings(config)
+    world = _world(bars, options)
+    pair = trading_pair([world], settings)
     fields = {**_state(state), "market": 0}
     needed = set(pair.rules) & set(pair.reference.read(_fresh(pair)))
     if missing := sorted(needed - set(fields)):
         raise InputError(f"--state lacks {', '.join(missing)}; give every field of the state")
-    length = len(pair.reference.make(0).df)
-    least = settings.window_size  # before, an observation has no whole window
-    if not least <= int(fields["step_idx"]) < length - 1:
+    allowed = usable_bars(prepare(world.bars, settings), settings)
+    if int(fields["step_idx"]) not in allowed:
         raise InputError(
-            f"--state names bar {fields['step_idx']}; these bars allow {least} to {length - 2}"
+            f"--state names bar {fields['step_idx']}; these bars allow {allowed[0]} to {allowed[-1]}"
         )
     differing = differences(pair, Case(0, fields, action))
     console = report_console()
@@ -305,6 +309,21 @@ def _fresh(pair: Any) -> Any:
 
 
 JSON_OBJECT = Artifact("JSON object", "give names and whole numbers, in quotes")
+
+
+def _settings(text: str | None) -> EnvConfig:
+    """Return a configuration: what the JSON names, and the defaults of its phase for the rest."""
+    from markets import EnvConfig
+
+    given = {} if text is None else _object("--config", text)
+    for part in ("account", "reward"):
+        inner = given.pop(part, {})
+        given |= convert(inner, dict[str, Any], JSON_OBJECT, where=f"--config, {part}")
+    phase = given.pop("phase", 1)
+    if phase not in (1, 2) or isinstance(phase, bool):
+        raise InputError(f"--config: phase is {phase!r}; it must be 1 or 2")
+    defaults = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
+    return defaults.override(**given)
 
 
 def _object(option: str, text: str) -> dict[str, Any]:

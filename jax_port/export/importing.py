@@ -106,7 +106,11 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
     if not (folder / REFERENCE_MODEL).is_file() or not run.is_file():
         return _only_zip(folder), config
     artifact = Artifact("run of the reference's trainer", "give the model's zip and --phase")
-    own = EnvConfig.from_dict(read_json(run, _ReferenceRun, artifact).env_config)
+    told = read_json(run, _ReferenceRun, artifact).env_config
+    try:
+        own = EnvConfig.from_dict(told)
+    except InputError as error:
+        raise artifact.damaged(run, str(error)) from None
     if config not in (None, own):
         raise _other_rules(folder / REFERENCE_MODEL, REFERENCE_RUN, own, config)
     return folder / REFERENCE_MODEL, own
@@ -155,7 +159,11 @@ def _read_state(path: Path) -> Policy:
         imported[CONVERTED] = converted
     # Weights may have been trained further; the proof of the run they came from is not theirs. They are
     # held to the run's own policy, since a list of files could have been changed with them.
-    policy = Policy(spec, params, statistics, EnvConfig.from_dict(manifest["env_config"]))
+    try:
+        config = EnvConfig.from_dict(manifest["env_config"])
+    except InputError as error:
+        raise InputError(f"{path.with_name(MANIFEST)}: {error}") from None
+    policy = Policy(spec, params, statistics, config)
     own = path.with_name(POLICY)
     made = load_policy(own) if own.is_file() else None
     if (

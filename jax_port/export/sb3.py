@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.errors import reason_of
 from foundation.files import file_digest, json_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
@@ -210,9 +211,10 @@ def load_sb3(
             )
         try:
             config = EnvConfig.from_dict(note["env_config"])
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, InputError) as error:
             raise InputError(
-                f"{model}: its note of the environment is damaged; say with --phase which it is for"
+                f"{model}: its note of the environment is damaged ({reason_of(error)}); say with "
+                "--phase which it is for"
             ) from None
     weights, converted = as_float32(from_sb3(plain.state, spec), model, MEND)
     normalizer_read = _normalizer_of(archive, note, normalizer, raw)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from foundation.json_reading import require_names
 from jax_port.ppo.networks import ACTIVATIONS
 from jax_port.ppo.optimizer.hyperparameters import (
     ACTIVATION,
@@ -215,9 +216,14 @@ class TrainSettings:
         """Rebuild settings from :meth:`to_dict`'s values.
 
         Raises:
-            InputError: a name is unknown or a value is not valid.
+            InputError: a name is missing or unknown, or a value is not valid.
         """
-        return cls().override(**values)
+        named = {item.name for item in fields(cls)} - {OWN}
+        whole = dict(require_names(values, named, "the training's settings"))
+        shape = whole["network"]
+        if not (isinstance(shape, Mapping) and OWN in shape):
+            require_names(shape, NetworkSpec.__dataclass_fields__, "its network")
+        return cls().override(**whole)
 
     def override(self, **overrides: Any) -> TrainSettings:
         """Return a copy with settings replaced; the network's may be given by name too.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
+from foundation.json_reading import require_names
 
 RULES = ("weighted", "gated", "agreement", "veto", "alone")
 MOST_WEIGHT = 100.0
@@ -89,12 +90,11 @@ class FusionSettings:
         Raises:
             InputError: a name is unknown or missing, or a value makes no sense.
         """
-        names = set(cls.__dataclass_fields__)
-        if set(values) != names:
-            odd = sorted(set(values) ^ names)[0]
-            raise InputError(f"fusion settings: {odd} is missing or unknown; export the policy anew")
+        whole = require_names(
+            values, cls.__dataclass_fields__, "fusion settings", "export the policy anew"
+        )
         try:
-            return cls(**values)
+            return cls(**whole)
         except TypeError:
             raise InputError("fusion settings: a value is no number; export the policy anew") from None
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
+from jax_port.data.features import first_defined
 from jax_port.envs.registry import phase_of
 from markets import EnvConfig
 from markets.config import dollars_to_cents
@@ -65,6 +66,11 @@ class MarketSurvey:
     actions: int
 
 
+def usable_bars(market: PreparedMarket, config: EnvConfig) -> range:
+    """Return the bars with a whole window of defined features before them and a bar after them."""
+    return range(first_defined(market.features, config) + config.window_size, len(market) - 1)
+
+
 def survey_market(market: PreparedMarket, config: EnvConfig) -> MarketSurvey:
     """Find the bars of a market that lie on a boundary.
 
@@ -74,16 +80,16 @@ def survey_market(market: PreparedMarket, config: EnvConfig) -> MarketSurvey:
     """
     minute = market.bars[:, MINUTE]
     size = len(minute)
-    first = config.warmup_bars + config.window_size
+    allowed = usable_bars(market, config)
     usable = np.zeros(size, bool)
-    usable[first : size - 1] = True
+    usable[allowed] = True
 
     def near(*edges: int) -> NDArray[np.int64]:
         hit = np.isin(minute, [edge + by for edge in edges for by in NEAR])
         return np.flatnonzero(hit & usable)
 
     span = market.bars[:, HIGH] - market.bars[:, LOW]
-    wide = usable & (span >= np.quantile(span[first:], 0.98))
+    wide = usable & (span >= np.quantile(span[allowed.start :], 0.98))
     hours = market.timestamps_ns // 3_600_000_000_000
     offset = (minute - (market.timestamps_ns // 60_000_000_000)) % 1440
     changed = np.flatnonzero(np.diff(offset, prepend=offset[:1]))

@@ -22,6 +22,7 @@ from foundation.json_reading import (
     decode_json,
     json_or_text,
     read_json,
+    require_names,
 )
 from tests.sentences import refuses
 
@@ -234,3 +235,16 @@ def test_json_is_read_through_declared_types() -> None:
             if count:
                 found[path.relative_to(PACKAGES_ROOT).as_posix()] = count
     assert found == PLAIN
+
+
+def test_an_object_must_have_every_name_and_no_other() -> None:
+    assert require_names({"b": 2, "a": None}, ("a", "b"), "it") == {"a": None, "b": 2}
+    assert require_names({}, (), "it") == {}
+    for values, words in (
+        ({"a": 1}, "it: b, c missing; mend it"),
+        ({"a": 1, "c": 3, "b": 2, "e": 5, "d": 4}, "it: unknown setting d, e; mend it"),
+        ([("a", 1)], r"it: \[\('a', 1\)\] is no mapping of settings; mend it"),
+        (None, "it: None is no mapping of settings; mend it"),
+    ):
+        with pytest.raises(InputError, match=f"^{words}$"):
+            require_names(values, ("a", "b", "c"), "it", "mend it")

@@ -168,22 +168,28 @@ def test_json_is_canonical():
     assert " " not in text
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"account": 5},
-        {"account": []},
-        {"account": None},
-        {"reward": [1]},
-        {"reward": 0},
-        {"reward": ""},
-        {"nothing": 1},
-        {"account": {"nothing": 1}},
-    ],
-)
-def test_a_dictionary_that_is_no_configuration_is_refused(values):
-    with pytest.raises(InputError):
-        EnvConfig.from_dict(values)
+@pytest.mark.parametrize("part", ["account", "reward"])
+@pytest.mark.parametrize("values", [5, [], None, [1], 0, ""], ids=repr)
+def test_a_dictionary_whose_parts_are_none_is_refused(part: str, values: object) -> None:
+    with pytest.raises(InputError, match=f"^{part}: "):
+        EnvConfig.from_dict({**EnvConfig.phase2().to_dict(), part: values})
+
+
+def test_a_configuration_that_lacks_a_setting_is_refused_and_takes_no_default() -> None:
+    """Also inside the account's rules and the reward's; and it has no setting more."""
+    whole = EnvConfig.phase2(contracts=3).to_dict()
+    for name in whole:
+        with pytest.raises(InputError, match=f"^the configuration: {name} missing"):
+            EnvConfig.from_dict({one: whole[one] for one in whole if one != name})
+    for part in ("account", "reward"):
+        for name in whole[part]:
+            less = {one: whole[part][one] for one in whole[part] if one != name}
+            with pytest.raises(InputError, match=f"^{part}: {name} missing"):
+                EnvConfig.from_dict({**whole, part: less})
+        with pytest.raises(InputError, match=f"^{part}: unknown setting nothing"):
+            EnvConfig.from_dict({**whole, part: {**whole[part], "nothing": 1}})
+    with pytest.raises(InputError, match=r"^the configuration: unknown setting contracts"):
+        EnvConfig.from_dict({**whole, "contracts": 1})
 
 
 def test_every_amount_of_two_decimals_is_its_own_cents() -> None:

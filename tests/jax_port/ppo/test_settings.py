@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.errors import InputError
 from jax_port.ppo.settings import BY_NAME, OFF, RATES, TrainSettings, hyper_params
 from tests.sentences import refuses
 
@@ -76,6 +77,19 @@ def test_what_goes_together_ends_where_it_must(allowed: Any, refused: Any) -> No
     assert TrainSettings.from_dict(settings.to_dict()) == settings
     with refuses():
         TrainSettings().override(**refused)
+
+
+def test_settings_that_lack_one_are_refused_and_take_no_default() -> None:
+    whole = TrainSettings().override(pi=(7,), gamma=0.5).to_dict()
+    for name in whole:
+        with pytest.raises(InputError, match=f"^the training's settings: {name} missing"):
+            TrainSettings.from_dict({one: whole[one] for one in whole if one != name})
+    for name in whole["network"]:
+        less = {one: whole["network"][one] for one in whole["network"] if one != name}
+        with pytest.raises(InputError, match=f"^its network: {name} missing"):
+            TrainSettings.from_dict({**whole, "network": less})
+    with pytest.raises(InputError, match=r"^the training's settings: unknown setting pi"):
+        TrainSettings.from_dict({**whole, "pi": (7,)})
 
 
 @pytest.mark.parametrize(("steps", "updates"), [(1, 1), (64, 1), (65, 2), (128, 2), (1000, 16)])

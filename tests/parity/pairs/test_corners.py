@@ -17,7 +17,7 @@ from parity.engine.generate import SeededChoices, case_strategy, seeded_cases
 from parity.engine.pair import Case, Pair
 from parity.engine.verify import check_generated, diverges
 from parity.pairs.branches import PHASE1_REQUIRED
-from parity.pairs.corners import build_case, survey_market
+from parity.pairs.corners import build_case, survey_market, usable_bars
 from parity.pairs.trading import World, trading_pair
 
 CONFIG = EnvConfig.phase1()
@@ -102,6 +102,19 @@ def test_places_are_all_bars_of_their_kind_on_which_a_step_can_be_taken(market: 
     places = survey_market(market, CONFIG).places
     assert {name: places[name].tolist() for name in expected} == expected
     assert set(places) - set(expected) <= {"clock change"}
+
+
+def test_no_case_is_set_where_a_file_has_no_features_of_its_own_yet(market: PreparedMarket) -> None:
+    """An observation of undefined features is NaN on both sides, which equals nothing."""
+    features = market.features.copy()
+    features[:150, 4] = np.nan
+    late = replace(market, features=features)
+    bars = range(150 + CONFIG.window_size, len(market) - 1)
+    assert usable_bars(late, CONFIG) == bars
+    survey = survey_market(late, CONFIG)
+    assert survey.places["any"].tolist() == list(bars)
+    assert min(place.min() for place in survey.places.values()) == bars[0]
+    assert usable_bars(market, CONFIG)[0] == CONFIG.warmup_bars + CONFIG.window_size
 
 
 def test_a_survey_is_of_all_contracts_and_of_its_configuration() -> None:
