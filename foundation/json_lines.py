@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import InputError
-from foundation.files import write_json, write_text
+from foundation.files import to_json, write_json, write_text
 from foundation.json_reading import Artifact, decode_json, read_json
 
 Line = Mapping[str, Any]
@@ -53,11 +53,11 @@ def adding_lines(path: Path, before: Sequence[Line]) -> Iterator[Callable[[Line]
         path: the file, which holds the lines of ``before`` afterwards and no others.
         before: lines to begin with, as :func:`read_json_lines` gave them.
     """
-    write_text(path, "".join(json.dumps(line) + "\n" for line in before))
+    write_text(path, "".join(map(to_json, before)))
     with path.open("a", encoding="utf-8") as file:
 
         def add(line: Line) -> None:
-            file.write(json.dumps(line) + "\n")
+            file.write(to_json(line))
             file.flush()
 
         yield add

@@ -28,6 +28,16 @@ def test_lines_are_there_at_once_and_go_on_behind_what_is_kept(tmp_path: Path) -
     assert [line["n"] for line in read_json_lines(path, LINE)] == [0, 1, 2]
 
 
+def test_what_is_no_number_is_null_in_a_line_as_in_every_file(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    odd = {"loss": float("nan"), "least": [float("-inf"), 0.5]}
+    with adding_lines(path, [odd]) as add:
+        add({**odd, "n": 1})
+    null = {"loss": None, "least": [None, 0.5]}
+    assert read_json_lines(path, LINE) == [null, {**null, "n": 1}]
+    assert "NaN" not in path.read_text()
+
+
 def test_a_line_damaged_before_the_last_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"n": 0}\n{"n"\n{"n": 2}\n')
@@ -76,11 +86,11 @@ def test_lines_that_are_kept_are_the_only_ones_before(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"n": 7}\n{"n": 8}\n{"n": 9}\n')
     with adding_lines(path, [{"n": 8}]) as add:
-        assert path.read_text() == '{"n": 8}\n'
+        assert path.read_text() == '{"n":8}\n'
         add({"n": "\u20ac"})
-        assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n'
+        assert path.read_text() == '{"n":8}\n{"n":"\\u20ac"}\n'
         add({"n": 11})
-    assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n{"n": 11}\n'
+    assert path.read_text() == '{"n":8}\n{"n":"\\u20ac"}\n{"n":11}\n'
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ norm, as a torch parameter without ``requires_grad`` does not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jax_port.ppo.optimizer.hyperparameters import LARGEST
+from jax_port.ppo.optimizer.hyperparameters import Hyperparameter
 from markets import InputError
 
 SMALLEST = 2.0**-126
@@ -40,11 +39,7 @@ def checked(rates: Any, names: Sequence[str]) -> LayerLearningRates:
     for name, rate in pairs:
         if name not in names:
             raise InputError(f"no layer {name!r} to give a rate; choose from {', '.join(names)}")
-        number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-        if not number or not 0 <= rate < math.inf:  # nor what is no number
-            raise InputError(f"the rate of layer {name} is {rate!r}; it must be at least 0")
-        if rate > LARGEST:
-            raise InputError(f"the rate of layer {name} is {rate!r}; it must be at most {LARGEST:g}")
+        Hyperparameter(f"the rate of layer {name}", 1.0, "Factor on the learning rate.").check(rate)
         if 0 < rate < SMALLEST:  # which is zero on the device, and no frozen layer
             raise InputError(
                 f"the rate of layer {name} is {rate!r}; give 0 to freeze it, or at least {SMALLEST}"
