@@ -19,13 +19,12 @@ from stable_baselines3.common.vec_env import VecNormalize
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, Struct, read_json
 from legacy_torch.env_phase1 import TradingEnvPhase1
-from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.phases import ENVIRONMENTS
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from legacy_torch.train import MODEL_FILE, NORMALIZER_FILE, RUN_FILE, make_vec_env
 from markets.bars import Bars
 from markets.config import EnvConfig
 
-ENVIRONMENTS: dict[int, type[TradingEnvPhase1]] = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
 """By phase."""
 
 

@@ -27,7 +27,7 @@ from foundation.errors import InputError, run_command
 from foundation.files import atomic_folder, write_from_memory, write_json
 from foundation.provenance import versions
 from foundation.signals import end_with_parent, stop_on_signal
-from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.phases import ENVIRONMENTS
 from markets.bars import Bars
 from markets.config import EnvConfig
 from markets.contracts import contract_of_file
@@ -36,6 +36,20 @@ MODEL_FILE = "model.zip"
 NORMALIZER_FILE = "vecnormalize.pkl"
 RUN_FILE = "run.json"
 PACKAGES = ("gymnasium", "numpy", "pandas", "sb3-contrib", "stable-baselines3", "torch")
+
+
+SMALLEST, LARGEST = 1e-30, 1e30
+LIMITS = {
+    "learning_rate": (0.0, LARGEST),
+    "gamma": (0.0, 1.0),
+    "gae_lambda": (0.0, 1.0),
+    "clip_range": (SMALLEST, LARGEST),
+    "ent_coef": (0.0, LARGEST),
+    "vf_coef": (0.0, LARGEST),
+    "max_grad_norm": (SMALLEST, LARGEST),
+    "target_kl": (SMALLEST, LARGEST),
+}
+"""Least and most of the numbers that are not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +91,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "total_timesteps"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise InputError(f"{name} is {value!r}; it must be a whole number, at least 1")
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if name == "target_kl" and value is None:
+                continue
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not least <= value <= most:  # nor what is no number
+                raise InputError(f"{name} is {value!r}; it must be from {least:g} to {most:g}")
         if type(self.seed) is not int or not 0 <= self.seed < 2**32:  # NumPy's own bounds
             raise InputError(f"seed is {self.seed!r}; it must be a whole number from 0 to 2^32 - 1")
         if self.batch_size < 2 or self.n_envs * self.n_steps % self.batch_size == 1:
@@ -116,7 +137,7 @@ def train(
     Raises:
         InputError: the bars cannot be traded under these rules.
     """
-    TradingEnvPhase1(bars, config)  # refuse bad input here, with its own message, not in a worker
+    ENVIRONMENTS[config.phase](bars, config)  # bad input is refused here, not in a worker
     normalizer = VecNormalize(make_vec_env(bars, config, train_config.n_envs), gamma=train_config.gamma)
     try:
         model = make_model(normalizer, train_config)
@@ -144,7 +165,7 @@ def make_vec_env(bars: Bars, config: EnvConfig, n_envs: int) -> VecEnv:
 
 def make_env(bars: Bars, config: EnvConfig) -> Monitor[Any, Any]:
     """Return one environment that reports its episodes' return and length."""
-    return Monitor(TradingEnvPhase1(bars, config))
+    return Monitor(ENVIRONMENTS[config.phase](bars, config))
 
 
 def make_worker_env(bars: Bars, config: EnvConfig) -> Monitor[Any, Any]:

@@ -24,8 +24,9 @@ def merge(reports: Sequence[SectionReport | None]) -> SectionReport:
         reports: by block, at least one that is not None; None where the block failed.
 
     Returns:
-        The first report there is, with every row's samples of all blocks. A row that failed in some
-        block keeps what the others measured, and its errors.
+        The first report there is, with the samples of all blocks in every row of rates and the medians
+        of all in every row of latencies; a row of something else is that of the first block that
+        measured it. A row that failed in some block keeps what the others measured, and its errors.
     """
     complete = [report for report in reports if report is not None]
     if len(reports) == 1:

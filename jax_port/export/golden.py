@@ -76,19 +76,20 @@ def make_golden(
             "time": (bars.timestamps_ns // 1_000_000_000).tolist(),
             **{name: frame[name].tolist() for name in ("open", "high", "low", "close", "volume")},
         },
-        "features": _features(bars, policy, rng),
+        "features": _features(bars, policy, cases, rng),
         "episodes": [_episode(seen, market, number) for number in range(len(starts))],
         "cases": _cases(policy, seen, chosen),
         "far": _far(policy, seen, chosen, rng),
     }
 
 
-def _features(bars: Bars, policy: Policy, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _features(bars: Bars, policy: Policy, count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return the features of some bars of the session in float64, and their distances in ticks."""
     session = bars.session(policy.config.session)
     wide = compute_features(session)
     ticks = compute_ticks(session, wide, policy.config)
-    rows = np.sort(rng.choice(np.arange(policy.config.warmup_bars, len(session)), CASES, replace=False))
+    warm = np.arange(policy.config.warmup_bars, len(session))
+    rows = np.sort(rng.choice(warm, min(count, len(warm)), replace=False))
     return [
         {
             "time": int(session.timestamps_ns[row] // 1_000_000_000),
@@ -140,7 +141,8 @@ def _far(
     policy: Policy, seen: Recording, chosen: NDArray[np.int64], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Return observations in which one number in eight lies beyond the clip, and their decisions."""
-    episodes, steps = chosen[:FAR].T
+    apart = np.linspace(0, len(chosen) - 1, min(FAR, len(chosen))).astype(np.int64)  # of all episodes
+    episodes, steps = chosen[apart].T
     obs = seen.obs[steps, episodes].astype(np.float64)
     mean, spread = center(policy, obs)
     away = rng.choice([-1.0, 1.0], obs.shape) * rng.uniform(1.1 * CLIP, 3 * CLIP, obs.shape) * spread

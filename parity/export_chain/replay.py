@@ -11,15 +11,13 @@ import pandas as pd
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.evaluate import TRADE_COLUMNS, evaluate
 from jax_port.ppo.policy import Policy
-from legacy_torch.env_phase1 import TradingEnvPhase1
-from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.phases import ENVIRONMENTS
 from markets import Bars
 from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, Board
 from parity.export_chain.sides import load_sb3
 
 HOP = "replay in the reference's environment"
-ENVIRONMENTS = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
 REWARD = Tolerance(1e-5, 1e-6)
 """The port's rewards are float32, so a sum of some hundred of them is off by as many roundings."""
 EPISODE_COLUMNS = ("steps", "trades", "wins", "pnl", "done_reason")

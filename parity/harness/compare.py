@@ -7,7 +7,7 @@ than a few times what a few units in the last place of its inputs make is called
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,7 +34,6 @@ class FieldLabels:
             numbers.
         beyond: bool (N,), rounding beyond the declared bound.
         compared: bool (N,), which cases count.
-        apart_double: float64 (N,), as ``apart``, in double precision.
     """
 
     labels: Array
@@ -42,7 +41,6 @@ class FieldLabels:
     ulps: Array
     beyond: Array
     compared: Array
-    apart_double: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def default_rule(reference: Array, port: Array) -> Rule:
@@ -147,10 +145,8 @@ def label(
     a, b = single
     differs, apart, ulps, beyond = differ_in_single(rule, a, b)
     labels = np.where(_per_case(differs), ROUNDING, EQUAL).astype(np.int8)
-    apart_double = np.zeros(len(a))
     if double is not None:
-        logic, wide = differ_in_double(rule, *double, largest)
-        apart_double = _per_case(wide)
+        logic, _ = differ_in_double(rule, *double, largest)
     else:
         logic = differs & ~_within_sensitivity(rule, a, b, nudged)
     labels = np.where(_per_case(logic), LOGIC, labels).astype(np.int8)
@@ -161,8 +157,17 @@ def label(
         ulps=np.where(compared, _per_case(ulps), 0.0),
         beyond=_per_case(beyond).astype(bool) & compared,
         compared=compared,
-        apart_double=apart_double,
     )
+
+
+def farthest(differs: Array, by: Array) -> int:
+    """Return which of N cases to show: the one farthest apart of those that differ, not of all.
+
+    Args:
+        differs: bool (N, ...), at least one of them.
+        by: float64 (N, ...), how far apart the two sides are.
+    """
+    return int(np.argmax(np.where(differs, by, -1.0).reshape(len(by), -1).max(axis=1)))
 
 
 def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | None) -> Array:

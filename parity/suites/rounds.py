@@ -80,4 +80,5 @@ def _add(whole: Report, report: Report, mark: str) -> None:
     whole.divergences += [replace(one, world=f"{one.world}{mark}") for one in report.divergences]
     whole.required |= report.required
     whole.seconds += report.seconds
-    whole.lines = {name: lines.merge(report.lines[name]) for name, lines in whole.lines.items()}
+    for name, lines in report.lines.items():
+        whole.lines[name] = whole.lines[name].merge(lines) if name in whole.lines else lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -20,9 +21,10 @@ from torch import nn
 
 from legacy_torch import train as trainer
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.evaluate import EPISODE_COLUMNS, Verdicts, evaluate, first_of_each_day, load_run
 from legacy_torch.train import TrainConfig, TrainingProgress, train
-from markets import EnvConfig, get_contract
+from markets import EnvConfig, InputError, get_contract
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -239,6 +241,16 @@ def test_the_same_seed_trains_the_same_weights(bars, tmp_path):
         assert value.equal(weights[1][key]), key
 
 
+def test_phase_2_is_trained_saved_and_loaded_as_phase_2(bars, tmp_path):
+    rules = EnvConfig.phase2(max_episode_bars=40)
+    settings = TrainConfig(n_envs=1, n_steps=32, batch_size=32, n_epochs=1, total_timesteps=32)
+    train(bars, rules, settings, tmp_path, progress=False)
+    model, normalizer, config = load_run(tmp_path, bars)
+    assert config == rules
+    assert model.action_space.n == 6
+    assert isinstance(normalizer.get_attr("unwrapped")[0], TradingEnvPhase2)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill does not deliver Ctrl-C on Windows")
 def test_ctrl_c_saves_and_leaves(bars, tmp_path, capsys):
     before = signal.getsignal(signal.SIGINT)
@@ -282,6 +294,28 @@ def test_bad_input(bars, random_bars, tmp_path):
         with refuses():
             TrainConfig(seed=seed)
     assert TrainConfig(seed=2**32 - 1).seed == 4_294_967_295
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("learning_rate", (0.0, 1), (-1e-9, math.nan, math.inf, "1", True)),
+        ("gamma", (0.0, 1.0), (-0.1, 1.0000001, math.nan)),
+        ("gae_lambda", (0, 1.0), (-0.1, 1.1, None)),
+        ("clip_range", (0.2,), (0.0, -0.2, math.nan)),
+        ("ent_coef", (0.0, 2.0), (-1.0, math.inf)),
+        ("vf_coef", (0.0, 2.0), (-1.0, math.nan)),
+        ("max_grad_norm", (0.5,), (0.0, -1.0, math.inf)),
+        ("target_kl", (None, 0.01), (0.0, -0.01, math.nan)),
+        ("n_epochs", (1,), (0, True, 1.0)),
+    ],
+)
+def test_a_number_that_no_training_can_use_is_refused(name, allowed, refused):
+    for value in allowed:
+        assert getattr(TrainConfig(**{name: value}), name) == value
+    for value in refused:
+        with pytest.raises(InputError, match=f"^{name} is {value!r}; it must be"):
+            TrainConfig(**{name: value})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill does not deliver Ctrl-C on Windows")

@@ -15,7 +15,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.cases import Cases
-from parity.harness.compare import differ_in_double, spacing
+from parity.harness.compare import differ_in_double, farthest, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.modes.aimed_draws import Aimed, aimed
@@ -210,7 +210,7 @@ def _compare(
             differs = differs & (by > coarse)
         if not differs.any():
             continue
-        row = int(np.argmax(by.reshape(len(a), -1).max(axis=1)))
+        row = farthest(differs, by)
         text = f"{name}: {a[row].tolist()} on the reference and {b[row].tolist()} on the port"
         apart[_use(a, b, differs, many)][name] = text
     numbers = _words(counts)

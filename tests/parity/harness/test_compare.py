@@ -20,6 +20,7 @@ from parity.harness.compare import (
     differ_in_double,
     differ_in_single,
     discrete,
+    farthest,
     label,
     narrower,
     spacing,
@@ -177,7 +178,15 @@ def test_every_part_of_a_label_is_of_its_case() -> None:
     assert found.ulps.tolist() == [0.0, 3.0, 3.0, 0.0]
     assert found.beyond.tolist() == [False, True, True, False]
     assert found.compared.tolist() == [True, True, True, False]
-    assert found.apart_double.tolist() == pytest.approx([0.0, 0.0, 1e-2, 0.25])
+
+
+def test_the_case_that_is_shown_is_one_that_differs() -> None:
+    """A larger distance that is allowed, as of larger numbers, is not what a reader looks for."""
+    by = np.array([[9.0, 0.0], [0.0, 0.5], [0.25, 0.0], [0.75, 8.0]])
+    differs = np.array([[False, False], [False, True], [True, False], [True, False]])
+    assert farthest(differs, by) == 3
+    assert farthest(differs[:3], by[:3]) == 1
+    assert farthest(np.array([False, True]), np.array([5.0, 0.0])) == 1
 
 
 SHAPES = [(), (1,), (3,), (12,), (2, 5), (300,)]

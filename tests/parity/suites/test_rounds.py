@@ -172,6 +172,18 @@ def test_rounds_are_one_report_of_them_all(
     assert report.lines == {"a.py": FileLines(frozenset((1, 2, 9)), frozenset((1, 2, 3)))}
 
 
+def test_files_of_which_one_round_alone_ran_lines_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(request: Request, progress: object, compiled: str) -> Report:
+        report = made(request.seed, SAME)
+        report.lines[f"of_{request.seed}.py"] = FileLines(frozenset((4,)), frozenset())
+        return report
+
+    monkeypatch.setattr(rounds, "run", run)
+    lines = run_rounds(replace(SMALL, seed=1), 2).lines
+    assert sorted(lines) == ["a.py", "of_1.py", "of_2.py"]
+    assert lines["a.py"].ran == {1, 2}
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_rounds_share_what_they_compile_and_all_tell_their_progress(
     monkeypatch: pytest.MonkeyPatch, count: int
