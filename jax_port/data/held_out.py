@@ -146,9 +146,12 @@ def relate(
         return Relation(BEFORE, traded, min(spans, key=lambda span: span.first))
     nearest = max(earlier, key=lambda span: span.last)
     between = _trading_days_between(days, nearest.last, traded.first)
-    if between >= EMBARGO_DAYS:
-        return Relation(HELD_OUT, traded, nearest, between)
-    return Relation(TOO_CLOSE, traded, nearest, between, _begin_after(nearest.last, days, rows))
+    if between < EMBARGO_DAYS:
+        return Relation(TOO_CLOSE, traded, nearest, between, _begin_after(nearest.last, days, rows))
+    later = [span for span in spans if span.first > traded.last]
+    if later:  # whoever trades tomorrow has not been trained on the day after
+        return Relation(BEFORE, traded, min(later, key=lambda span: span.first))
+    return Relation(HELD_OUT, traded, nearest, between)
 
 
 def _begin_after(last: date, days: NDArray[np.int32], rows: NDArray[np.int64]) -> date | None:

@@ -228,10 +228,9 @@ class Plan:
 
     def _given_policy(self) -> Policy:
         path = Path(self.initial["path"])
-        policy = load_policy(path, self.settings.own)
         if file_digest(path) != self.initial["sha256"]:
             raise InputError(f"{path}: this is not the file the run began with; put that one back")
-        return policy
+        return load_policy(path, self.settings.own)
 
 
 def read_plan(folder: Path) -> Plan:

@@ -70,10 +70,13 @@ def test_of_several_files_that_one_is_named_that_comes_nearest() -> None:
         found = relation("ES", *files)
         assert (found.status, str(found.training)) == (held_out.BEFORE, "2025-01-06 to 2025-09-30")
         assert (found.trading_days_between, found.leaks) == (None, False)
-    for files in ([long_ago, before, later], [later, before, long_ago]):
+    for files in ([long_ago, before], [before, long_ago]):
         found = relation("ES", *files)
         assert (found.status, str(found.training)) == (held_out.HELD_OUT, "2024-01-02 to 2024-12-27")
         assert found.trading_days_between == 2  # 30 and 31 December
+    for files in ([long_ago, before, later, soon], [soon, later, before, long_ago]):
+        found = relation("ES", *files)  # what was learnt afterwards is not known beforehand
+        assert (found.status, str(found.training)) == (held_out.BEFORE, "2025-01-06 to 2025-09-30")
     assert relation("NQ", long_ago, ("ES", "2025-01-02", "2025-01-03")).status == held_out.OTHER_MARKET
 
 
