@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import nox
 from nox.command import CommandFailed
+
+# Some images of containers forbid Python to keep what it compiled: every process that a test or the gate
+# starts would compile all of JAX and PyTorch once more, which takes longer than importing them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "virtualenv"
