@@ -251,7 +251,7 @@ class EnvConfig:
         Raises:
             InputError: a name is missing or unknown, or a value is not valid.
         """
-        parts = {"account": AccountRules, "reward": RewardConfig}
+        parts: dict[str, Any] = {"account": AccountRules, "reward": RewardConfig}
         made = dict(require_names(values, cls.__dataclass_fields__, "the configuration"))
         for part, kind in parts.items():
             made[part] = kind(**require_names(made[part], kind.__dataclass_fields__, part))

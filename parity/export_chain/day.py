@@ -15,10 +15,10 @@ import pandas as pd
 from jax_port.export.stages import in_float64
 from jax_port.ppo.policy import Policy
 from legacy_torch.features import add_features
+from legacy_torch.phases import ENVIRONMENTS
 from markets import Bars, InputError
 from markets.bars import COLUMNS, FEATURES
 from markets.clock import new_york_dates
-from parity.export_chain.replay import ENVIRONMENTS
 
 BARS, DAY = "bars.csv", "day.json"
 PRELOAD = 300

@@ -14,6 +14,7 @@ from jax_port.export.stages import in_float64, lead
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP
 from legacy_torch.features import add_features
+from legacy_torch.phases import ENVIRONMENTS
 from markets import Bars, Contract, InputError
 from markets.bars import COLUMNS, FEATURES
 from parity.engine.compare import Tolerance
@@ -21,7 +22,6 @@ from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board
 from parity.export_chain.csharp import Checker
 from parity.export_chain.day import DISTANCES
 from parity.export_chain.decisions import NEAR_TIE
-from parity.export_chain.replay import ENVIRONMENTS
 
 GOLDEN_HOP = "golden.json against the reference"
 CSHARP_HOP = "C# from raw bars"

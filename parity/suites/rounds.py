@@ -80,5 +80,8 @@ def _add(whole: Report, report: Report, mark: str) -> None:
     whole.divergences += [replace(one, world=f"{one.world}{mark}") for one in report.divergences]
     whole.required |= report.required
     whole.seconds += report.seconds
-    for name, lines in report.lines.items():
-        whole.lines[name] = whole.lines[name].merge(lines) if name in whole.lines else lines
+    both = {
+        name: whole.lines[name].merge(lines) if name in whole.lines else lines
+        for name, lines in report.lines.items()
+    }
+    whole.lines = {**whole.lines, **both}
