@@ -9,8 +9,8 @@ from pathlib import Path
 import nox
 from nox.command import CommandFailed
 
-# Some images of containers forbid Python to keep what it compiled: every process that a test or the gate
-# starts would compile all of JAX and PyTorch once more, which takes longer than importing them.
+# Some images of containers forbid Python to keep what it compiled: every process that a test or the
+# gate starts would compile all of JAX and PyTorch once more, which takes longer than importing them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.needs_version = ">=2024.10"
