@@ -179,8 +179,8 @@ def require_names(
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{what}: {values!r} is no mapping of settings; {mend}")
-    if missing := sorted(set(names) - set(values)):
-        raise InputError(f"{what}: {', '.join(missing)} missing; {mend}")
     if unknown := sorted(set(map(str, values)) - set(names)):
         raise InputError(f"{what}: unknown setting {', '.join(unknown)}; {mend}")
+    if missing := sorted(set(names) - set(values)):
+        raise InputError(f"{what}: {', '.join(missing)} missing; {mend}")
     return values

@@ -62,7 +62,11 @@ class LearnerCase:
 
     def about(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return {**asdict(self), "config": self.config.to_dict()}
+        return {
+            **asdict(self),
+            "settings": self.settings.to_dict(),
+            "config": self.config.to_dict(),
+        }
 
     @classmethod
     def from_about(cls, values: Mapping[str, Any]) -> LearnerCase:
