@@ -197,3 +197,39 @@ def test_seconds_of_other_days_are_refused(by_second, scenario):
     config = EnvConfig.phase1(warmup_bars=20, window_size=1, max_episode_bars=6)
     with refuses():
         SECONDS_ENVIRONMENTS[1](late, seconds, config)
+
+
+@pytest.mark.parametrize(("side", "action"), [(1, BUY), (-1, SELL)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_trade_leaves_in_the_second_that_touches_its_stop_to_the_tick(by_second, side, action, first):
+    """What is best in that second and later is no longer the trade's, of a short as of a long."""
+    stop, best = 5000 - side * 2.75, 5000 + side * 4.0
+    quiet = (5000.0, 5000.0)
+    touched = tuple(sorted((best, stop), reverse=True))
+    after = tuple(sorted((best + side, stop + side), reverse=True))
+    seconds = [touched, after] if first else [quiet, touched, after]
+    bar = (max(max(second) for second in seconds), min(min(second) for second in seconds), 5000.0)
+    env = by_second(bar, seconds)
+    _, terminated, _, info = _second_bar(env, action)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (False, ExitCode.STOP, -155.0)
+    assert env.highest_balance == 50_000.0
+
+
+@pytest.mark.parametrize(("side", "action"), [(1, BUY), (-1, SELL)])
+def test_a_trade_leaves_in_the_second_that_touches_its_target_to_the_tick(by_second, side, action):
+    """The floor has come to $50,347.50 by then: any second after it would be below that."""
+    target = 5000 + side * 9.25
+    reached = tuple(sorted((target, 5000.0), reverse=True))
+    bar = (max(reached), min(reached), 5000.0)
+    env = by_second(bar, [(5000.0, 5000.0), reached, (5000.0, 5000.0)], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, action)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (False, ExitCode.TARGET, 445.0)
+    assert env.highest_balance == 49_997.5 + 450.0
+
+
+def test_a_short_raises_the_floor_by_lows(by_second):
+    # Sold at 4999.75: 13 ticks down are $49,997.50 + $162.50, and at 4998.75 $50,047.50 are too few.
+    env = by_second((4998.75, 4996.5, 4998.5), [(4997.0, 4996.5), (4998.75, 4998.0)], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, SELL)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (True, ExitCode.LIQUIDATED, 45.0)
+    assert env.highest_balance == 50_160.0
