@@ -362,3 +362,36 @@ def test_outside_the_main_thread_nothing_is_changed() -> None:
     thread.join()
     assert found == [[before[3], before[1], False, 130]]
     assert state() == before
+
+
+def test_a_signal_that_was_answered_ends_nothing_when_the_work_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the other thread reads of it later; the next signal is no request's any more."""
+    ended: list[int] = []
+    monkeypatch.setattr(signals, "GRACE", 0.0)
+    monkeypatch.setattr(signals.os, "_exit", ended.append)
+    interval = sys.getswitchinterval()
+
+    def ask() -> None:
+        sys.setswitchinterval(60)  # the other thread waits until this one does
+        try:
+            with stop_on_signal() as stop:
+                stop.answer()
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert stop()
+        finally:
+            sys.setswitchinterval(interval)
+        time.sleep(0.1)
+
+    def work() -> None:
+        with end_on_signal():
+            ask()
+            ask()
+            assert ended == []
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+
+    with pytest.raises(SystemExit):
+        work()
+    assert 130 in ended
