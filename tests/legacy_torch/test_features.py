@@ -75,6 +75,21 @@ def test_features_equal_the_definitions_to_the_last_bit(random_frame, tick, pric
     np.testing.assert_array_equal(features.to_numpy(), _by_the_book(frame))
 
 
+@pytest.mark.parametrize("step", [7, -7])
+def test_a_true_range_reaches_over_gaps_of_either_direction(random_frame, step):
+    """Of bars that lie apart, forwards and in the mirror of time: above and below the close before."""
+    frame = random_frame(2, seed=5, move=3)
+    index = frame.index[:: abs(step)]
+    frame = frame.iloc[::step].set_axis(index)
+    previous = frame["close"].shift(1)
+    assert (previous > frame["high"]).sum() > 20
+    assert (previous < frame["low"]).sum() > 20
+    np.testing.assert_array_equal(compute_features(frame).to_numpy(), _by_the_book(frame))
+    atr = add_features(frame, 0.25, CONFIG)
+    in_ticks = (4 * atr["atr"].iloc[13:] * 14).round() / 14
+    np.testing.assert_array_equal(atr["atr_ticks"].iloc[13:], in_ticks.clip(lower=1.0))
+
+
 def test_first_defined_bars(random_frame):
     first = compute_features(random_frame(1)).notna().idxmax()
     index = random_frame(1).index
