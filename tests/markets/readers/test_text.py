@@ -10,7 +10,7 @@ import pytest
 
 from foundation.errors import InputError
 from markets.readers import read_frame
-from markets.readers.text import HEAD_BYTES, look, parse, read_text
+from markets.readers.text import HEAD_BYTES, Head, look, parse, read_text
 from markets.synthetic.bars import synthetic_bars
 from tests.markets.readers.dbn_files import dbn_file
 from tests.sentences import refuses
@@ -170,3 +170,8 @@ def test_a_last_price_of_more_decimals_was_not_cut_off(
     else:
         with pytest.raises(InputError, match=rf"line 31: the file ends within .*'{last}' has fewer"):
             read_frame(path)
+
+
+def test_a_headers_names_are_lower_and_bare() -> None:
+    line = '<DATE>,<Time>, "Open Price" ,<HIGH,LOW>,"a,b"'
+    assert Head("a", line, 1).names() == ["date", "time", "open price", "high", "low", "a,b"]
