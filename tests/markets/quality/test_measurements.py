@@ -219,7 +219,7 @@ def test_minutes_between_two_bars_of_a_trading_day_are_missing(
 
 
 def days_of(*edges: tuple[int, int], night: tuple[int, ...] = ()) -> np.ndarray:
-    """Return minutes of days of New York, from first to last; days in ``night`` have one more beside."""
+    """Return minutes of days of New York, from first to last; days in ``night`` have more beside."""
     parts = []
     for number, (first, last) in enumerate(edges):
         minutes = [*range(first, last + 1)]
