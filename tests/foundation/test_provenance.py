@@ -193,6 +193,7 @@ def test_only_what_xla_says_of_flags_when_it_fails_is_told(monkeypatch: pytest.M
     monkeypatch.setattr(provenance.subprocess, "run", run)
     monkeypatch.setenv("XLA_FLAGS", "--x=1")
     monkeypatch.setenv(KNOWN_XLA_FLAGS, "--y=1")
+    monkeypatch.setenv("JAX_PLATFORMS", "tpu")
     code = 134
     assert unreadable_xla_flags() == (
         "the environment variable XLA_FLAGS is '--x=1', which this version of XLA can't read "
