@@ -26,10 +26,12 @@ class StopRequest:
 
     Attributes:
         signal: its number, or None.
+        is_known: the thread that ends what takes too long has read of that signal.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.is_known = False
         self.install: Callable[[], None] | None = None
 
     def answer(self) -> None:
@@ -52,6 +54,8 @@ GRACE = 2.0
 """Seconds that a process has to clean up after a signal, before it is ended as it is."""
 _patient = threading.Event()
 """Set while the work at hand answers signals itself."""
+_answering: list[StopRequest] = []
+"""The request that answers signals, or answered them last."""
 
 
 @contextmanager
@@ -75,7 +79,7 @@ def end_on_signal() -> Iterator[None]:
     def follow() -> None:
         with told:
             while number := told.recv(1):
-                if number[0] in SIGNALS and not _patient.is_set():
+                if number[0] in SIGNALS and not _is_answered():
                     time.sleep(GRACE)
                     os._exit(128 + number[0])
 
@@ -108,6 +112,19 @@ def end_on_signal() -> Iterator[None]:
         follower.join(timeout=0.5)
 
 
+def _is_answered() -> bool:
+    """Return whether the work at hand answers the signal that was just read of, or has answered it.
+
+    A request takes one signal; its work may be over before the other thread reads of that.
+    """
+    patient = _patient.is_set()
+    for request in _answering:
+        if not request.is_known and (patient or request.signal is not None):
+            request.is_known = True
+            return True
+    return patient
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
     """Turn a SIGINT or SIGTERM into a request to stop, once the work says that it can be saved.
@@ -132,6 +149,7 @@ def stop_on_signal() -> Iterator[StopRequest]:
             signal.signal(one, handler)
 
     def install() -> None:
+        _answering[:] = [request]
         _patient.set()
         for number in SIGNALS:
             signal.signal(number, handle)

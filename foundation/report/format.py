@@ -40,7 +40,7 @@ def dollars_of_cents(cents: float) -> str:
         return show(cents)
     if float(cents).is_integer():
         return dollars(cents / 100)
-    return _signed(f"${abs(cents) / 100:,.10g}", cents < 0)
+    return _signed(_exponent(f"${abs(cents) / 100:,.10g}"), cents < 0)
 
 
 def percent(share: float | None, places: int = 1) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from foundation.attestation import PAYLOAD, STATEMENT, seal, statement, unseal
+from foundation.errors import InputError
 from foundation.json_reading import Artifact
 from tests.sentences import refuses
 
@@ -118,3 +119,22 @@ def test_of_several_signers_it_is_the_required_one_that_is_named(
         sealed = {**ones[0], "signatures": both}
         assert unseal(sealed, KIND, NOTE, "f", own) == (SUBJECTS, {"verdict": "same"}, mine)
         assert unseal(sealed, KIND, NOTE, "f", other)[2] == its
+
+
+def test_a_key_with_a_password_is_named_and_what_is_stated_is_kept_apart(
+    keys: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+
+    private = pem.load_pem_private_key(keys[0].read_bytes(), None)
+    secret = pem.BestAvailableEncryption(b"secret")
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(private.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, secret))
+    with pytest.raises(InputError, match=r"locked\.pem: not an unencrypted private key; make one with"):
+        seal(STATED, locked)
+    predicate = {"verdict": "same"}
+    stated = statement({"z": "2" * 64, "b": "1" * 64, "a": "0" * 64}, KIND, predicate)
+    predicate["verdict"] = "other"
+    assert stated["predicate"] == {"verdict": "same"}
+    assert [one["name"] for one in stated["subject"]] == ["a", "b", "z"]
+    assert list(unseal(seal(stated), KIND, NOTE, "f")[0].values()) == ["0" * 64, "1" * 64, "2" * 64]

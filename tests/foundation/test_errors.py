@@ -164,6 +164,8 @@ def test_a_command_s_own_exit_code_is_the_process_s() -> None:
         (KeyError("There is no item here"), "there is no item here"),
         (ValueError("Bad\x1b[31m.\nmore"), r"bad\x1b[31m"),
         (ValueError(), "damaged"),
+        (ValueError("A" + "b" * 300 + "."), "a" + "b" * 199),
+        (KeyError(), "no '' in it"),
         (ValueError("of two parts", 3), "('of two parts', 3)"),
     ],
     ids=lambda value: "" if isinstance(value, str) else type(value).__name__,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import signal
 import subprocess
@@ -48,14 +47,6 @@ def test_on_an_exception_the_place_stays_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         write_and_fail(path, KeyError())
     assert (path.read_text(), names(tmp_path)) == ("old", ["a.txt"])
-
-
-def test_json_has_no_nan(tmp_path: Path) -> None:
-    nan, path = float("nan"), tmp_path / "a.json"
-    files.write_json(path, {"x": nan, "y": [-float("inf")], "z": (True, nan, ({"a": nan},))})
-    assert path.read_text().startswith('{\n "x": null,\n "y": [\n  null\n ],\n "z": ')
-    assert json.loads(path.read_text()) == {"x": None, "y": [None], "z": [True, None, [{"a": None}]]}
-    assert files.write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
 
 
 def test_digests(tmp_path: Path) -> None:
@@ -348,36 +339,36 @@ def test_what_a_library_saves_is_written_whole_or_not_at_all(tmp_path: Path) -> 
 def test_files_that_belong_together_are_never_new_beside_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
+    places = [tmp_path / name for name in ("one", "other", "third")]
 
     def write(text: str) -> None:
-        with atomic_files([one, other]) as (left, right):
-            left.write_text(text)
-            right.write_text(text)
+        with atomic_files(places) as besides:
+            assert not {beside.parent for beside in besides} - {tmp_path}
+            for beside in besides:
+                beside.write_text(text)
 
     write("old")
     seen = []
     replace = Path.replace
 
     def look(self: Path, target: Path) -> Path:
-        seen.append([path.read_text() for path in (one, other) if path.exists()])
+        seen.append([path.read_text() for path in places if path.exists()])
         made = replace(self, target)
-        seen.append([path.read_text() for path in (one, other) if path.exists()])
+        seen.append([path.read_text() for path in places if path.exists()])
         return made
 
     monkeypatch.setattr(Path, "replace", look)
     write("new")
-    assert seen == [["old"], ["new"], ["new"], ["new", "new"]]
+    assert seen == [["old"], *(["new"] * count for count in (1, 1, 2, 2, 3))]
 
     def fail() -> None:
-        with atomic_files([one, other]) as (left, _):
+        with atomic_files(places) as (left, *_):
             write_and_fail(left, RuntimeError())
 
     with pytest.raises(RuntimeError):
         fail()
-    assert (one.read_text(), other.read_text()) == ("new", "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
-    with refuses(kind=WriteError), atomic_files([one, tmp_path]):
+    assert contents(tmp_path) == dict.fromkeys(("one", "other", "third"), "new")
+    with refuses(kind=WriteError), atomic_files([places[0], tmp_path]):
         pass
 
 
@@ -391,10 +382,14 @@ def test_all_of_a_folder_is_on_the_disk_before_it_is_moved(
         flushed.append(path.name)
 
     monkeypatch.setattr("foundation.files._flush", noted)
+    write_text(tmp_path / "a", "1")  # a file, and then its folder's list of names
+    assert [name[:3] for name in flushed] == [".a.", tmp_path.name[:3]]
+    flushed.clear()
     with atomic_folder(tmp_path / "made") as made:
         beside = made.name
         (made / "below").mkdir()
         (made / "below/one").touch()
         (made / "two").touch()
-    assert sorted(flushed) == sorted(["one", "below", "two", beside, tmp_path.name])
+        (made / "three").touch()
+    assert sorted(flushed) == sorted(["one", "below", "two", "three", beside, tmp_path.name])
     assert flushed[-1] == tmp_path.name

@@ -65,8 +65,10 @@ def test_imports_for_type_checkers_do_not_count(packages: Path) -> None:
         "else:\n    try:\n        from . import rates\n    except ImportError:\n        pass\n",
         "async def later():\n    if True:\n        import shop.rates as other\n",
         "class Till:\n    from .rates import x\n",
+        "import json, os.path as path, shop.rates\n",
+        "from shop import limit, rates\n",
     ],
-    ids=["by its module", "within the other branch", "later", "in a class"],
+    ids=["by its module", "within the other branch", "later", "in a class", "last", "beside a name"],
 )
 def test_what_is_run_counts_wherever_it_stands(packages: Path, text: str) -> None:
     (packages / "shop/till.py").write_text(text)
@@ -99,7 +101,7 @@ def test_a_name_that_a_package_may_define_is_no_missing_module(packages: Path, t
     (packages / "shop/till.py").write_text("from shop.deep import price\n")
     wanted = ["shop/__init__.py", "shop/deep/__init__.py", "shop/till.py"]
     assert list(closure(packages, ["shop.till"])) == wanted
-    (packages / "shop/deep/__init__.py").write_text("from . import price\n")
+    (packages / "shop/deep/__init__.py").write_text("from . import price\nprint(price)\n")
     with refuses():  # a package that imports it of itself does not define it
         closure(packages, ["shop.till"])
 
@@ -137,3 +139,9 @@ def test_digests_are_of_the_files(packages: Path) -> None:
     }
     (packages / "shop/bonus.py").write_text("y = 3\n")
     assert digests(packages, ["shop.bonus"])["shop/bonus.py"] != found["shop/bonus.py"]
+
+
+def test_all_names_of_a_package_are_none_of_its_modules(packages: Path) -> None:
+    (packages / "shop/till.py").write_text("from shop.deep import *\n")
+    wanted = ["shop/__init__.py", "shop/deep/__init__.py", "shop/till.py"]
+    assert list(closure(packages, ["shop.till"])) == wanted

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from foundation import files
 from foundation.errors import InputError
 from foundation.json_lines import adding_lines, read_json_lines, require_same
 from foundation.json_reading import Artifact
@@ -122,3 +124,23 @@ def test_a_question_is_the_same_after_it_was_written(tmp_path: Path) -> None:
     asked = {"rates": (1e-3, 0.1), "by": {1: "a"}}
     require_same(tmp_path / "asked.json", asked, begun=False)
     require_same(tmp_path / "asked.json", asked, begun=True)
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    nan, path = float("nan"), tmp_path / "a.json"
+    files.write_json(path, {"x": nan, "y": [-float("inf")], "z": (True, nan, ({"a": nan},))})
+    assert path.read_text().startswith('{\n "x": null,\n "y": [\n  null\n ],\n "z": ')
+    assert json.loads(path.read_text()) == {"x": None, "y": [None], "z": [True, None, [{"a": None}]]}
+    assert files.write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
+
+
+def test_files_of_a_folder_are_text_or_json_and_what_goes_is_named(tmp_path: Path) -> None:
+    """Files that are written again go too, where they are not written; others stay."""
+    folder = tmp_path / "out"
+    files.write_files(folder, {"a.txt": "first\n", "b.json": {"n": [1]}}, replaces=("old", "gone"))
+    for name in ("old", "notes"):
+        (folder / name).write_text("x")
+    files.write_files(folder, {"b.json": {"n": float("nan")}, "c.txt": "c"}, replaces=("old", "a.txt"))
+    assert sorted(path.name for path in folder.iterdir()) == ["b.json", "c.txt", "notes"]
+    assert (folder / "c.txt").read_text() == "c"
+    assert (folder / "b.json").read_text() == '{\n "n": null\n}\n'

@@ -20,6 +20,7 @@ from foundation.json_reading import (
     Struct,
     convert,
     decode_json,
+    explain,
     json_or_text,
     read_json,
     require_names,
@@ -188,6 +189,12 @@ def test_values_that_were_read_before() -> None:
         ("[1, 2.5]", [1, 2.5]),
         ('"x"', "x"),
         ("rth", "rth"),
+        (" A b ", " A b "),
+        (" 3 ", 3),
+        ("12345678901234567890.5", 12345678901234567890.5),
+        ("[-12345678901234567890e-3]", [-12345678901234567.890]),
+        ("12345678901234567890", "12345678901234567890"),
+        ("1234567890123456789", 1234567890123456789),
         ("1e999", "1e999"),
         ("NaN", "NaN"),
     ],
@@ -248,3 +255,22 @@ def test_an_object_must_have_every_name_and_no_other() -> None:
     ):
         with pytest.raises(InputError, match=f"^{words}$"):
             require_names(values, ("a", "b", "c"), "it", "mend it")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Expected `Int`, got `My Type` - at `$.Parts[0].Name`",
+            "Parts[0].Name: expected Int, got My Type",
+        ),
+        ("JSON is malformed: Invalid NUMBER (byte 3)", "invalid NUMBER (byte 3)"),
+        (
+            "Object contains unknown field `Size` - at `key in $.A`",
+            "A: object contains unknown field Size",
+        ),
+        ("Expected `int` - at `$`", "expected int"),
+    ],
+)
+def test_what_a_decoder_says_keeps_its_names(said: str, told: str) -> None:
+    assert explain(ValueError(said)) == told

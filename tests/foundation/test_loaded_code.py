@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
 from foundation.files import file_digest, json_digest
 from foundation.loaded_code import code_digest, loaded_digests, loaded_modules
 from tests.sentences import refuses
@@ -142,6 +143,10 @@ class Booth:
     def fourth(self, value):
         self.size = 9 + 10
 
+    @fourth.deleter
+    def fourth(self):
+        self.size = 12 + 10
+
     @cached_property
     def tenth(self):
         return 10 + 10
@@ -171,14 +176,14 @@ def eleventh():
 """
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(13))
 def test_every_kind_of_function_is_held_to_its_file(stall: Path, number: int) -> None:
     """Methods of each kind, and functions within decorations, within functions and in between."""
     (stall / "till.py").write_text(BOOTH)
     importlib.import_module("stall.till")
     assert set(loaded_digests(MODULES)) == {"stall/__init__.py", "stall/till.py"}
     changed = (
-        BOOTH.replace(f" {number} + 10", f" {number} + 9") if number else BOOTH.replace("2 *", "3 *")
+        BOOTH.replace(f" {number} + 10", f" {number} + 9") if number else BOOTH.replace("2 *", "30 *")
     )
     assert changed != BOOTH
     (stall / "till.py").write_text(changed)
@@ -193,3 +198,29 @@ def test_code_is_named_by_all_that_its_modules_import(stall: Path) -> None:
     assert code_digest(("stall.till",)) == json_digest(
         {**wanted, "stall/till.py": file_digest(stall / "till.py")}
     )
+
+
+@pytest.mark.parametrize("part", ["version", "length", "time", "size", "nothing"])
+def test_a_compiled_file_that_python_would_not_run_may_be_of_anything(stall: Path, part: str) -> None:
+    """Of another version of Python, cut off, or of a source of another time or size."""
+    source = stall / "prices.py"
+    source.write_text(PRICES.replace("3", "4"))
+    compiled = Path(
+        py_compile.compile(str(source), invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
+        or ""
+    )
+    stat = source.stat()
+    source.write_text(PRICES + ("\n" if part == "size" else ""))
+    later = 2 * 10**9 if part == "time" else 0
+    os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns + later))
+    data = compiled.read_bytes()
+    if part == "version":
+        compiled.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    elif part == "length":
+        compiled.write_bytes(data[:12])
+    if part == "nothing":
+        with pytest.raises(InputError, match=r"this is not what .*prices\.py compiles to; remove it"):
+            loaded_digests(MODULES)
+    else:
+        assert loaded_digests(MODULES)["stall/prices.py"] == file_digest(source)
+        assert importlib.import_module("stall.prices").price() == 3

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
-from foundation.files import WriteError
+from foundation.files import WriteError, atomic_folder, write_text
 from foundation.lock import NAME, folder_lock
 from tests.sentences import refuses
 
@@ -143,3 +143,34 @@ def test_a_folder_made_for_refused_work_is_gone_again(there: bool, tmp_path: Pat
     with pytest.raises(InputError, match="refused"):
         refused_work(folder, ("log",))
     assert [path.name for path in folder.iterdir()] == ["log"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files")
+def test_no_file_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of folders that were held, were held by another, or could not be; nor of what was written."""
+
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def refused() -> None:
+        with pytest.raises(InputError, match="trains here already"), folder_lock(tmp_path, "trains"):
+            pass
+
+    before = opened()
+    with folder_lock(tmp_path, "trains"):
+        held = opened()
+        refused()
+        assert opened() == held == before + 1
+    write_text(tmp_path / "a", "1")
+    with atomic_folder(tmp_path / "made") as made:
+        write_text(made / "b", "2")
+    assert opened() == before
+    monkeypatch.setattr("foundation.lock._is_at", lambda path, handle: path.unlink() or next(there))
+    there = iter((False, False, True))
+    with folder_lock(tmp_path, "trains"):
+        assert opened() == before + 1
+    monkeypatch.setattr(os, "truncate", lambda *given: os.close(-1))
+    there = iter((True,))
+    with pytest.raises(WriteError), folder_lock(tmp_path, "trains"):
+        pass
+    assert opened() == before

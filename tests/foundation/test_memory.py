@@ -107,3 +107,15 @@ def test_all_parts_count_together_and_the_largest_is_named(
     memory.require_memory("this", parts, lower, 5)
     with pytest.raises(ValueError, match=f"of it for {largest}, .*; lower --{largest}$"):
         memory.require_memory("this", parts, lower, 4)
+
+
+def test_no_memory_at_all_is_a_limit_and_without_one_the_machines_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 5)
+    for available, room in ((0, 0.0), (None, 5.0), (7, 7.0)):
+        memory.require_memory("this", {"a": room}, {"a": "--a"}, available)
+        with pytest.raises(ValueError, match=f"for a, and there are {int(room)} B; lower --a"):
+            memory.require_memory("this", {"a": room + 1}, {"a": "--a"}, available)
+    monkeypatch.setattr(memory, "machine_memory", lambda: None)
+    memory.require_memory("this", {"a": 1e30}, {"a": "--a"})

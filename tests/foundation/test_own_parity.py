@@ -39,6 +39,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_a_package_before_ours_ends_the_command_with_a_sentence(elsewhere: Path) -> None:
     done = run(elsewhere, "-c", "from foundation.own_parity import main; main()")
     check_process(done)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_an_init_that_was_written_over_is_told_by_what_is_left_of_ours(elsewhere: Path) -> None:

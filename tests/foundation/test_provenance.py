@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import pytest
@@ -178,3 +180,42 @@ def test_a_command_ends_with_the_sentence() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == ""
     check_process(done, r"(?<=read \().*(?=\);)")
+
+
+def test_only_what_xla_says_of_flags_when_it_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "E0101 00:00 1 parse.cc:9] Unknown flag in XLA_FLAGS: --x=1. \nE0101 other] no more\n"
+    asked: list[dict[str, str]] = []
+
+    def run(command: list[str], **options: Any) -> Any:
+        asked.append(options["env"])
+        return SimpleNamespace(returncode=code, stderr=said)
+
+    monkeypatch.setattr(provenance.subprocess, "run", run)
+    monkeypatch.setenv("XLA_FLAGS", "--x=1")
+    monkeypatch.setenv(KNOWN_XLA_FLAGS, "--y=1")
+    monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+    code = 134
+    assert unreadable_xla_flags() == (
+        "the environment variable XLA_FLAGS is '--x=1', which this version of XLA can't read "
+        "(Unknown flag in XLA_FLAGS: --x=1); take out what it names, or unset XLA_FLAGS"
+    )
+    assert unreadable_xla_flags() != ""  # and is asked again
+    assert [one["JAX_PLATFORMS"] for one in asked] == ["cpu", "cpu"]
+    code = 0
+    assert unreadable_xla_flags() == ""
+    assert os.environ[KNOWN_XLA_FLAGS] == "--x=1"
+    assert (unreadable_xla_flags(), len(asked)) == ("", 3)
+    for empty in ("", " \n"):
+        monkeypatch.setenv("XLA_FLAGS", empty)
+        assert (unreadable_xla_flags(), len(asked)) == ("", 3)
+
+
+def test_what_a_measured_speed_depends_on_is_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 3, 4}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "getloadavg", lambda: (1.5, 2.5, 3.5))
+    found = provenance.machine_info(("numpy", "no-such-package"), jax.devices(), jax.config)
+    assert (found["cores"], found["load_average"]) == (3, [1.5, 2.5, 3.5])
+    assert found["versions"] == {"numpy": version("numpy"), "no-such-package": provenance.ABSENT}
+    monkeypatch.delattr(os, "getloadavg")
+    assert provenance.machine_info((), jax.devices(), jax.config)["load_average"] is None

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from foundation import signals
 from foundation.import_closure import PACKAGES_ROOT
-from foundation.signals import end_on_signal, run_child, stop_on_signal
+from foundation.signals import end_on_signal, run_child, stop_on_signal, worker_start
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -262,3 +263,135 @@ def test_a_child_has_its_limits_and_a_missing_program_is_said() -> None:
     assert "MemoryError" in done.stderr
     gone = run_child(["no-such-program"])
     assert (gone.returncode, gone.stderr) == (1, "no-such-program: No such file or directory\n")
+
+
+def test_what_a_child_prints_is_let_through_where_it_is_not_kept(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    program = "import sys; print('out'); print('err', file=sys.stderr)"
+    done = run_child([sys.executable, "-c", program], capture=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, None, None)
+    assert capfd.readouterr() == ("out\n", "err\n")
+    done = run_child([sys.executable, "-c", program])
+    assert (done.stdout, done.stderr) == ("out\n", "err\n")
+    assert capfd.readouterr() == ("", "")
+
+
+def state() -> tuple[object, ...]:
+    """Return all that is set up for signals."""
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup)
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    return wakeup, sys.unraisablehook, signals._patient.is_set(), *map(signal.getsignal, kinds)
+
+
+def leave_by_an_error() -> None:
+    with end_on_signal():
+        raise KeyError("mine")
+
+
+def test_afterwards_all_is_as_it_was() -> None:
+    """Whether or not a signal came, and where the work raised."""
+    before = state()
+    with end_on_signal():
+        within = state()
+        assert all(one != other for one, other in zip(within[:2], before[:2], strict=True))
+        assert within[2] is False
+        assert all(one != other for one, other in zip(within[3:], before[3:], strict=True))
+        with stop_on_signal() as stop:
+            assert state() == within
+            stop.answer()
+            assert state()[:3] == (*within[:2], True)  # the other thread leaves it to the work
+            assert all(one != other for one, other in zip(state()[3:], within[3:], strict=True))
+        assert state() == within
+        with stop_on_signal() as stop:
+            stop.answer()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop()
+        assert state() == within
+    assert state() == before
+    with pytest.raises(KeyError, match="mine"):
+        leave_by_an_error()
+    assert state() == before
+
+
+def test_what_is_raised_where_nobody_can_catch_it_is_told_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But for the end that a signal asked for."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda about: told.append(about.exc_value))
+
+    class Raises:
+        def __init__(self, error: BaseException) -> None:
+            self.error = error
+
+        def __del__(self) -> None:
+            raise self.error
+
+    errors = [KeyError("first"), SystemExit(130), ValueError("last")]
+    with end_on_signal():
+        for error in errors:
+            Raises(error)
+    assert told == [errors[0], errors[2]]
+
+
+def test_a_worker_watches_its_parent_before_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("1")
+    seen: list[bool] = []
+    monkeypatch.setattr(signals, "end_with_parent", lambda: seen.append(one.exists()))
+    begin = worker_start(os.rename, str(one), str(other))
+    assert (seen, one.exists()) == ([], True)
+    begin()
+    assert (seen, one.exists(), other.exists()) == ([True], False, True)
+
+
+def test_outside_the_main_thread_nothing_is_changed() -> None:
+    before, found = state(), []
+
+    def work() -> None:
+        with end_on_signal(), stop_on_signal() as stop:
+            stop.answer()
+            found.append([signal.getsignal(signal.SIGINT), sys.unraisablehook, stop(), stop.exit_code])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [[before[3], before[1], False, 130]]
+    assert state() == before
+
+
+def test_a_signal_that_was_answered_ends_nothing_when_the_work_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the other thread reads of it later; the next signal is no request's any more."""
+    ended: list[int] = []
+    monkeypatch.setattr(signals, "GRACE", 0.0)
+    monkeypatch.setattr(signals.os, "_exit", ended.append)
+    interval = sys.getswitchinterval()
+
+    def ask() -> None:
+        sys.setswitchinterval(60)  # the other thread waits until this one does
+        try:
+            with stop_on_signal() as stop:
+                stop.answer()
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert stop()
+        finally:
+            sys.setswitchinterval(interval)
+        time.sleep(0.1)
+
+    def work() -> None:
+        with end_on_signal():
+            ask()
+            ask()
+            assert ended == []
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+
+    with pytest.raises(SystemExit):
+        work()
+    assert 130 in ended

@@ -65,6 +65,13 @@ def test_the_prior_is_added_to_the_logits_and_seen_by_no_network() -> None:
 def test_the_normaliser_leaves_the_prior_as_it_is(env: TradingEnvPhase2, scale: int) -> None:
     laid, use = drawn_advice(env.bars, "prior")
     shift = scale * prior(laid, use.settings)
+    alone = PriorEnv(env, shift)
+    assert alone.observation_space.shape == (env.observation_space.shape[0] + 3,)
+    alone.reset(options={"start_index": 200})
+    assert alone.action_masks().tolist() == env.action_masks().tolist() == [True] * 3 + [False] * 3
+    alone.step(1)
+    assert alone.action_masks().tolist() == env.action_masks().tolist()
+    assert not env.action_masks()[1]
     made = PriorNormalize(DummyVecEnv([lambda: PriorEnv(env, shift)]))
     obs = made.reset()
     seen = [(env.step_idx, obs[0, -3:])]

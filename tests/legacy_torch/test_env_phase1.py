@@ -15,8 +15,9 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.features import compute_features
-from markets import Bars, EnvConfig, get_contract
+from markets import Bars, EnvConfig, InputError, get_contract
 from tests.sentences import refuses
 
 QUIET = (5001.0, 4999.0, 5000.0)
@@ -303,3 +304,22 @@ def test_bad_arguments(random_bars):
         TradingEnvPhase1(bars, render_mode="human")
     with refuses():
         TradingEnvPhase1(bars, EnvConfig.phase1(contracts=10**6))
+
+
+def test_what_the_session_leaves_out_is_not_held_to_32_bits(random_frame):
+    """A price at night beyond 2^24 ticks, which no bar of the day sees."""
+    frame = random_frame(2)
+    night = frame.iloc[:1].set_axis(frame.index[:1] - pd.Timedelta(hours=3))
+    night[["open", "high", "low", "close"]] = 2**24 * 0.25
+    bars = Bars.from_frame(pd.concat([night, frame]), get_contract("ES"), source="one night")
+    assert len(TradingEnvPhase1(bars).df) == 900
+    with pytest.raises(InputError, match="one night: a price of 16777216 ticks is beyond 2\\^24"):
+        TradingEnvPhase1(bars, EnvConfig.phase1(session="all"))
+
+
+@pytest.mark.parametrize(("phase", "size"), [(1, 225), (2, 228)])
+def test_a_new_environment_stands_at_its_first_start(random_bars, phase, size):
+    env = (TradingEnvPhase1 if phase == 1 else TradingEnvPhase2)(random_bars(2))
+    assert (env.step_idx, env.episode_start, env.balance) == (120, 120, 50_000.0)
+    np.testing.assert_array_equal(env.observe(), env.reset(options={"start_index": 120})[0])
+    assert env.observe().shape == (size,)

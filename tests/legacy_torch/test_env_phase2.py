@@ -106,8 +106,7 @@ def test_a_flat_account_outside_the_window_has_no_flag(phase2):
 
 def test_the_default_observation_has_228_numbers(random_bars):
     env = TradingEnvPhase2(random_bars(2))
-    obs, _ = env.reset(seed=0)
-    assert obs.shape == env.observation_space.shape == (228,)
+    assert env.reset(seed=0)[0].shape == env.observation_space.shape == (228,)
     assert env.action_space.n == 6
 
 
@@ -321,6 +320,8 @@ def test_a_winner_of_less_than_a_commission_gets_the_bonus_too(phase2):
     env = phase2(symbol="MES")
     _hold(env, entry_price=4998.75, sl_price=4999.0, trailing=True)
     assert _run(env, HOLD)[0] == pytest.approx(0.0025 + 0.5)  # a tick: $1.25 less $1.00
+    _hold(env, entry_price=4998.75, sl_price=4999.0, trailing=True, commission=0.625)
+    assert _run(env, HOLD)[0] == 0.0  # less $1.25 it is none
 
 
 def test_the_bonus_goes_to_whatever_exit_the_winner_took(phase2):
@@ -369,7 +370,9 @@ def test_it_pickles_and_refuses_a_configuration_of_phase_1(random_bars):
 def test_render_says_that_it_trails(phase2):
     env = phase2()
     env.render_mode = "ansi"
-    _hold(env, trailing=True)
+    _hold(env)
+    assert env.render().endswith("trades 1")
+    env.trailing = True
     assert env.render().endswith("long 5000.25 stop 4990 target 5050 balance $49,997.50 "
                                  "floor $47,500.00 trades 1 trailing")  # fmt: skip
 

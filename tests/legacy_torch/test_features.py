@@ -10,7 +10,7 @@ import pytest
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.features import add_features, compute_features, half_up, new_york_minute, window_mean
-from markets import Bars, EnvConfig, get_contract
+from markets import Bars, EnvConfig, InputError, get_contract
 from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
@@ -73,6 +73,21 @@ def test_features_equal_the_definitions_to_the_last_bit(random_frame, tick, pric
     assert list(features.columns) == list(FEATURES)
     assert (features.dtypes == np.float64).all()
     np.testing.assert_array_equal(features.to_numpy(), _by_the_book(frame))
+
+
+@pytest.mark.parametrize("step", [7, -7])
+def test_a_true_range_reaches_over_gaps_of_either_direction(random_frame, step):
+    """Of bars that lie apart, forwards and in the mirror of time: above and below the close before."""
+    frame = random_frame(2, seed=5, move=3)
+    index = frame.index[:: abs(step)]
+    frame = frame.iloc[::step].set_axis(index)
+    previous = frame["close"].shift(1)
+    assert (previous > frame["high"]).sum() > 20
+    assert (previous < frame["low"]).sum() > 20
+    np.testing.assert_array_equal(compute_features(frame).to_numpy(), _by_the_book(frame))
+    atr = add_features(frame, 0.25, CONFIG)
+    in_ticks = (4 * atr["atr"].iloc[13:] * 14).round() / 14
+    np.testing.assert_array_equal(atr["atr_ticks"].iloc[13:], in_ticks.clip(lower=1.0))
 
 
 def test_first_defined_bars(random_frame):
@@ -255,3 +270,24 @@ def test_distances_on_ticks_of_a_tenth_are_those_of_whole_numbers():
         assert table["stop_ticks"].iloc[now] == expected
         differ += int(in_points.iloc[now] != expected)
     assert differ > 100
+
+
+def test_what_a_processed_file_says_of_the_time_is_seen_and_not_traded(random_frame):
+    """The minute that opens, closes and bars trades is the bar's own."""
+    _, bars = _processed(random_frame, hour_decimal=3.0, min_from_open=0.25, min_to_close=0.5)
+    env = TradingEnvPhase1(bars)
+    assert env.valid_starts.tolist() == [*range(120, 390), *range(450, 510)]
+    assert env.df["minute"].tolist() == [*range(570, 1020)] * 2
+    window = env.reset(options={"start_index": 150})[0][:220].reshape(20, 11)
+    assert (window[:, 8:] == [3.0, 0.25, 0.5]).all()
+
+
+@pytest.mark.parametrize("row", [121, 899])
+@pytest.mark.parametrize("name", ["rsi", "macd"])
+def test_a_feature_that_float32_cannot_hold_is_refused_wherever_it_stands(random_frame, row, name):
+    column = compute_features(random_frame(2))[name]
+    column.iloc[row] = 1e39
+    _, bars = _processed(random_frame, **{name: column})
+    with pytest.raises(InputError, match=rf"feature {name} is not a finite 32-bit number at") as told:
+        TradingEnvPhase1(bars)
+    assert str(bars.frame.index[row]) in str(told.value)

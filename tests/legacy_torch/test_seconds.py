@@ -197,3 +197,58 @@ def test_seconds_of_other_days_are_refused(by_second, scenario):
     config = EnvConfig.phase1(warmup_bars=20, window_size=1, max_episode_bars=6)
     with refuses():
         SECONDS_ENVIRONMENTS[1](late, seconds, config)
+
+
+@pytest.mark.parametrize(("side", "action"), [(1, BUY), (-1, SELL)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_trade_leaves_in_the_second_that_touches_its_stop_to_the_tick(by_second, side, action, first):
+    """What is best in that second and later is no longer the trade's, of a short as of a long."""
+    stop, best = 5000 - side * 2.75, 5000 + side * 4.0
+    before = tuple(sorted((5000.0, 5000 + side * 1.0), reverse=True))  # 3 ticks of profit: $37.50
+    touched = tuple(sorted((best, stop), reverse=True))
+    after = tuple(sorted((best + side, stop + side), reverse=True))
+    seconds = [touched, after] if first else [before, touched, after]
+    bar = (max(max(second) for second in seconds), min(min(second) for second in seconds), 5000.0)
+    env = by_second(bar, seconds)
+    _, terminated, _, info = _second_bar(env, action)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (False, ExitCode.STOP, -155.0)
+    assert env.highest_balance == (50_000.0 if first else 50_035.0)
+
+
+@pytest.mark.parametrize(("side", "action"), [(1, BUY), (-1, SELL)])
+def test_a_trade_leaves_in_the_second_that_touches_its_target_to_the_tick(by_second, side, action):
+    """The floor has come to $50,347.50 by then: any second after it would be below that."""
+    target = 5000 + side * 9.25
+    reached = tuple(sorted((target, 5000.0), reverse=True))
+    bar = (max(reached), min(reached), 5000.0)
+    env = by_second(bar, [(5000.0, 5000.0), reached, (5000.0, 5000.0)], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, action)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (False, ExitCode.TARGET, 445.0)
+    assert env.highest_balance == 49_997.5 + 450.0
+
+
+def test_a_short_raises_the_floor_by_lows(by_second):
+    # Sold at 4999.75: 13 ticks down are $49,997.50 + $162.50, and at 4998.75 $50,047.50 are too few.
+    env = by_second((4998.75, 4996.5, 4998.5), [(4997.0, 4996.5), (4998.75, 4998.0)], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, SELL)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (True, ExitCode.LIQUIDATED, 45.0)
+    assert env.highest_balance == 50_160.0
+
+
+@pytest.mark.parametrize(("side", "action"), [(1, BUY), (-1, SELL)])
+def test_a_trade_that_will_reach_its_target_breaks_the_floor_before(by_second, side, action):
+    worst, target = 5000 - side * 1.75, 5000 + side * 9.25
+    breaks, reached = (tuple(sorted((5000.0, end), reverse=True)) for end in (worst, target))
+    bar = (max(worst, target), min(worst, target), 5000.0)
+    env = by_second(bar, [(5000.0, 5000.0), breaks, reached], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, action)
+    assert (terminated, info["exit_code"], info["trade_pnl"]) == (True, ExitCode.LIQUIDATED, -105.0)
+
+
+def test_a_position_opened_on_this_bar_did_not_live_through_it(by_second):
+    env = by_second((5000.0, 4990.0, 5000.0), [(5000.0, 4990.0)], **LONG_FLOOR)
+    env.step(HOLD)
+    env.position, env.entry_price, env.sl_price, env.tp_price = 1, 5000.25, 4980.0, 5020.0
+    env.position_entry_step = env.step_idx
+    _, _, terminated, _, _ = env.step(HOLD)
+    assert (terminated, env.position) == (False, 1)

@@ -369,3 +369,42 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, options):
         check=False,
     )
     check_process(done)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_several_environments_have_a_process_each(bars, monkeypatch, count):
+    """Which leaves Ctrl-C to its parent, and ends with it."""
+    monkeypatch.setattr(trainer, "SubprocVecEnv", lambda made: made)
+    monkeypatch.setattr(trainer, "DummyVecEnv", lambda made: made)
+    done = []
+    monkeypatch.setattr(trainer.signal, "signal", lambda *given: done.append(given))
+    monkeypatch.setattr(trainer, "end_with_parent", lambda: done.append("end"))
+    made = trainer.make_vec_env(bars, CONFIG, count)
+    assert len(made) == count
+    for one in made:
+        env = one()
+        assert (env.unwrapped.bars.digest, env.unwrapped.config) == (bars.digest, CONFIG)
+    assert done == ([] if count == 1 else [(signal.SIGINT, signal.SIG_IGN), "end"] * count)
+
+
+def test_environments_are_closed_whatever_happens(bars, tmp_path, monkeypatch):
+    closed = []
+
+    class Closes(VecNormalize):
+        def close(self):
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(trainer, "VecNormalize", Closes)
+    monkeypatch.setattr(trainer, "make_model", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(bars, CONFIG, replace(SMALL, n_envs=1), tmp_path / "run", progress=False)
+    assert len(closed) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_loaded_with_bars_that_its_own_rules_can_trade(run_folder, random_bars):
+    """A day, which is too short for the episodes of the defaults."""
+    _, normalizer, config = load_run(run_folder, random_bars(1))
+    assert config == CONFIG
+    assert normalizer.venv.envs[0].unwrapped.config == CONFIG

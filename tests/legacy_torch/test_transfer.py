@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.transfer import SHY, transfer, transfer_statistics
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 
 SETTINGS = {"window_size": 1, "warmup_bars": 20, "max_episode_bars": 30}
 OLD, NEW = 11 + 5, 11 + 8
@@ -73,3 +73,36 @@ def test_statistics_keep_their_mean_variance_and_count(pair):
     target.obs_rms.update(np.ones((1, NEW)))
     assert source.obs_rms.count == 4321.0001
     assert source.obs_rms.mean.shape == (OLD,)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        (
+            {"pi": [4], "vf": [3, 2, 2]},
+            "the two models have different layers; build both",
+        ),
+        (
+            {"pi": [4, 4], "vf": [3, 2]},
+            "the two models have different layers; build both",
+        ),
+        (
+            {"pi": [4], "vf": [5, 2]},
+            r"value_net\.0\.weight is \(3, 16\) in the one .* and \(5, 19\)",
+        ),
+        (
+            {"pi": [3], "vf": [3, 2]},
+            r"policy_net\.0\.weight is \(4, 16\) in the one .* and \(3, 19\)",
+        ),
+    ],
+    ids=str,
+)
+def test_networks_of_other_layers_are_refused_and_stay_as_they_are(pair, sizes, words):
+    (source, _), (_, env) = pair
+    target = MaskablePPO("MlpPolicy", env, n_steps=8, batch_size=8, policy_kwargs={"net_arch": sizes})
+    before = {name: value.clone() for name, value in target.policy.state_dict().items()}
+    with pytest.raises(InputError, match=words):
+        transfer(source, target)
+    with pytest.raises(InputError, match=words if "layers" in words else "build both with the same"):
+        transfer(target, source)  # from more inputs to fewer
+    assert all(value.equal(before[name]) for name, value in target.policy.state_dict().items())

@@ -357,3 +357,29 @@ def test_prices_off_the_grid_are_counted_and_not_their_rows(frame, columns):
     with pytest.raises(InputError, match=f"{len(columns)} of 1800 prices are off the ES grid"):
         bars(frame)
     assert bars(frame, snap=True).snapped == len(columns)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_each_column_must_be_there_once(frame, name):
+    with pytest.raises(InputError, match=rf"made\.csv: no column {name}; bars need timestamp, open,"):
+        bars(frame.drop(columns=name))
+    with pytest.raises(InputError, match=rf"more than one column {name}; keep one of each"):
+        bars(pd.concat([frame, frame[[name]]], axis=1))
+
+
+@pytest.mark.parametrize("name", ["open", "high", "low", "close"])
+@pytest.mark.parametrize(
+    ("price", "mend"), [(0.0, "remove the rows"), (-0.25, "prices below zero are those of a spread")]
+)
+def test_each_price_must_be_positive(frame, name, price, mend):
+    """Whichever it is, that is told before that it contradicts the others."""
+    bad = spoil(frame, 5, name, price)
+    with pytest.raises(InputError, match=rf"a price is not positive in 1 of 450 rows, .*\); {mend}"):
+        bars(bad)
+
+
+def test_rows_of_two_contracts_are_told_by_their_closes(frame):
+    other = frame.assign(close=frame["close"] + 60.0, high=frame["high"] + 60.0)
+    both = pd.concat([frame, other]).sort_index(kind="stable")
+    with pytest.raises(InputError, match="about 60 points apart, as those of two contracts"):
+        bars(both)

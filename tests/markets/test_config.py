@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -213,3 +214,23 @@ def test_parts_that_are_given_whole_are_overridden_and_not_forgotten() -> None:
     assert config.reward == RewardConfig(patience_reward=0.25, violation_penalty=-4)
     assert config.override() == config
     assert (before.account.contracts, before.reward.hold_penalty) == (7, -0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**5000, "a huge number"),
+        (-(10**5000), "a huge number"),
+        (10**30, "a huge number"),
+        (-(10**30), "a huge number"),
+        (-(10**30) + 1, "-" + "9" * 30),
+        ("x" * 58, repr("x" * 58)),
+        ("x" * 59, "'" + "x" * 59 + "..."),
+    ],
+    ids=["5000 digits", "minus 5000", "31 digits", "minus 31", "minus 30", "60 letters", "61 letters"],
+)
+def test_a_value_of_any_size_is_shown_in_a_few_words(value: object, shown: str) -> None:
+    with pytest.raises(InputError, match=rf"^window_size is {re.escape(shown)}; it must be a whole"):
+        EnvConfig.phase1(window_size=value)
+    with pytest.raises(InputError, match=rf"^hold_penalty is {re.escape(shown)}; it must be a finite"):
+        EnvConfig.phase1(hold_penalty=value)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from markets import SYMBOLS, Contract, InputError, get_contract, register_contract
-from markets.contracts import _TABLE, added_contracts, contract_of, contract_of_file, decimals
+from markets.contracts import (
+    _TABLE,
+    added_contracts,
+    contract_of,
+    contract_of_file,
+    decimals,
+    symbols,
+)
 from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
@@ -129,8 +136,12 @@ def test_another_contract_can_be_registered_once(monkeypatch):
     assert get_contract("cl") is crude
     with refuses():
         register_contract(crude)
+    assert symbols() == (*SYMBOLS, "CL")
+    with pytest.raises(InputError, match="choose one of ES, NQ, YM, RTY, MES, MNQ, MYM, M2K, CL, or"):
+        get_contract("GC")
     dearer = register_contract(crude.with_costs(commission_cents=300), overwrite=True)
     assert get_contract("CL") is dearer
+    assert symbols() == (*SYMBOLS, "CL")
 
 
 @pytest.mark.parametrize(

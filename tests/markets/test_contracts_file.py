@@ -159,6 +159,7 @@ def test_another_process_can_be_told_the_files(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(contracts_file, "_files", {"GC": tmp_path / "gold.toml"})
     know_files(told)
     assert (file_of("CL"), file_of("GC"), file_of("ES")) == (path, tmp_path / "gold.toml", None)
+    known_files()["GC"] = path
     told["CL"] = tmp_path  # a copy: what is done with it changes nothing
     assert known_files() == {"CL": path, "GC": tmp_path / "gold.toml"}
 

@@ -24,6 +24,7 @@ from markets.file_facts import FileFacts, contracts_in_name, quotes_in, said_by_
         ("NQ 03-25.Last.txt", {"NQ"}),
         ("ES_and_NQ.csv", {"ES", "NQ"}),
         ("ESTIMATE_1min.csv", set()),
+        ("NQ/RTY/bars_ES.csv", {"ES"}),
     ],
 )
 def test_contracts_by_name(name: str, symbols: set[str]) -> None:
@@ -58,6 +59,8 @@ def test_the_innermost_name_comes_first() -> None:
         ("ESH5-ESM5_1min.csv", "ESH5-ESM5"),
         ("ESH2025/ESM2025", "ESH2025/ESM2025"),
         ("CME:ESH5 - CME:ESM5", "CME:ESH5 - CME:ESM5"),
+        ("esh5-esm5_1min.csv", "esh5-esm5"),
+        ("Es calendar h5", "Es calendar h5"),
         ("ESH5-XYZM5.csv", None),
         ("XYZH5-ESM5.csv", None),
         ("ESH5.csv", None),

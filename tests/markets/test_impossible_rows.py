@@ -97,3 +97,20 @@ def test_a_row_that_lacks_one_price_says_nothing_of_the_columns_order() -> None:
         missing = moved.copy()
         missing[90:, column] = np.nan
         assert column_order_mend(missing) == told
+
+
+@pytest.mark.parametrize(
+    ("row", "high", "low"),
+    [
+        ([104.0, 101.0, 99.0, 103.0], "open", "low"),
+        ([101.0, 103.0, 99.0, 104.0], "close", "low"),
+        ([99.0, 104.0, 101.0, 103.0], "high", "open"),
+        ([101.0, 104.0, 103.0, 99.0], "high", "close"),
+        ([103.0, 99.0, 104.0, 101.0], "low", "high"),
+    ],
+)
+def test_one_of_both_ends_in_another_column_is_another_order(
+    row: list[float], high: str, low: str
+) -> None:
+    told = column_order_mend(np.tile(row, (7, 1)))
+    assert f"column {high} holds the highest price of nearly every row and {low} the lowest" in told

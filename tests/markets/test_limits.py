@@ -26,6 +26,8 @@ ES = get_contract("ES")
         (RewardConfig(patience_reward=0.00001), 10),
         (RewardConfig(hold_penalty=-0.00005), 10),
         (RewardConfig(pnl_divisor_dollars=1.0), 10),  # 0.001 x 100 cents is 0.1
+        (RewardConfig(hold_penalty=-0.123456), 100),
+        (RewardConfig(invalid_action_penalty=-0.1234567), 1_000),
         (RewardConfig(trail_win_bonus=0.12345678), 10_000),
     ],
 )

@@ -59,6 +59,7 @@ HOUR = 3600 * 10**9
         ([42, 47, 24, 40, 66], "sort the rows by timestamp"),  # once is no habit
         ([36, 18, 37, 19, 50], "dates are those of trading days"),
         ([35, 18, 37, 19, 50], "sort the rows by timestamp"),  # by less than a night can be
+        ([36, 18, 37, 30, 50], "sort the rows by timestamp"),  # the second time
         ([66, 42, 67, 44, 80], "sort the rows by timestamp"),  # by a whole day
         ([1, 2, 2, 3], "the same row occurs again"),
     ],

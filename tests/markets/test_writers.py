@@ -164,3 +164,27 @@ def test_each_of_several_files_holds_its_own_bars_in_its_own_form(make_frame, tm
     for path, bars in files.items():
         assert read_bars(path, "NQ").digest == bars.digest
         assert (path.read_bytes()[:4] == b"PAR1") == (path.suffix.lower() == ".parquet")
+
+
+def test_what_parquet_stores_is_packed_and_has_no_nan(make_frame, tmp_path):
+    """A feature without a history yet is no number there, and is missing again when it is read."""
+    frame = make_frame(days=1)
+    features = pd.DataFrame({name: np.arange(450.0) for name in FEATURES}, index=frame.index)
+    features.iloc[:19, 3] = np.nan
+    features["close"] = 17.0
+    bars = bars_of("ES", frame, precomputed=features)
+    path = write_bars(bars, tmp_path / "bars.parquet")
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    assert {column.compression for column in columns} == {"ZSTD"}
+    table = pq.read_table(path)
+    assert table.column_names == ["timestamp", "open", "high", "low", "close", "volume", *FEATURES[2:]]
+    assert {
+        name: table.column(name).null_count
+        for name in table.column_names
+        if table.column(name).null_count
+    } == {FEATURES[3]: 19}
+    assert table.column("close").to_pylist() == bars.frame["close"].tolist()
+    read = read_bars(path, "ES", use_features=True).precomputed
+    assert np.isnan(read[FEATURES[3]]).sum() == 19
+    assert read["macd"].tolist() == list(range(450))

@@ -47,8 +47,11 @@ def test_help_tells_the_limits_where_there_are_some() -> None:
         pass
 
     options = [
-        click.Option([f"--{name}"], type=kind) for name, kind in (("a", Number()), ("b", Number(0)))
+        click.Option([f"--{name}"], type=kind)
+        for name, kind in (("a", Number()), ("b", Number(0)), ("c", Number(max=3)), ("d", Number(1, 3)))
     ]
     shown = CliRunner().invoke(click.Command("do", callback=command, params=options), ["--help"]).output
-    a, b = (line.split() for line in shown.splitlines() if line.strip().startswith(("--a", "--b")))
-    assert (a, b) == (["--a", "NUMBER"], ["--b", "NUMBER", "[x>=0]"])
+    told = [line.split() for line in shown.splitlines() if line.strip().startswith("--")]
+    limits = [[], ["[x>=0]"], ["[x<=3]"], ["[1<=x<=3]"]]
+    expected = [[f"--{name}", "NUMBER", *limit] for name, limit in zip("abcd", limits, strict=True)]
+    assert told[:4] == expected

@@ -1,6 +1,7 @@
 """Numbers as text: money, shares, signs, sizes and times, written one way."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,3 +148,26 @@ def test_what_rounds_to_nothing_has_no_sign_and_what_does_not_has_one() -> None:
     assert [form.change(x) for x in (0.0004, 0.0006, -0.0004)] == ["0.000", "+0.001", "0.000"]
     assert [form.dollars(x) for x in (-0.0049, -0.006, 0.006)] == ["$0.00", "−$0.01", "$0.01"]
     assert [form.number(x, 1) for x in (-0.04, -0.06, -1234)] == ["0.0", "−0.1", "−1,234"]
+
+
+def test_figures_are_as_many_as_are_asked_for() -> None:
+    axis = (1_234_567, -12_345.67, 123_456.7, 2_345_678_900)
+    assert [form.dollars_short(x) for x in axis] == [
+        "$1.23457M", "−$12,345.7", "$123,457", "$2,345.68M",
+    ]  # fmt: skip
+    assert [form.dollars_of_cents(x) for x in (123_456.789, -0.5, 1e-3)] == [
+        "$1,234.56789", "−$0.005", "$1e−5",
+    ]  # fmt: skip
+    assert [form.percent_figures(x) for x in (0.095, 0.0994, 0.105, 12.0)] == [
+        "9.5%", "9.9%", "10%", "1,200%",
+    ]  # fmt: skip
+    assert [form.figures(x, 4) for x in (0.0123456, 1234.56, -7.0)] == ["0.01235", "1235", "−7"]
+    assert [form.change(x, 1) for x in (2.26, -0.05, 0.06)] == ["+2.3", "−0.1", "+0.1"]
+    assert [form.percent(x, 0) for x in (0.125, -0.995, 12.0)] == ["12%", "−100%", "1,200%"]
+
+
+def test_numbers_of_numpy_and_paths_are_shown_as_pythons_own() -> None:
+    given = (np.True_, np.False_, np.float32(-1234.5), np.float64(0.1), np.int64(-4250), Path("a"))
+    assert [form.show(x) for x in given] == ["yes", "no", "−1,234.5", "0.1", "−4,250", "a"]
+    assert form.show([Path("a"), 1.5]) == '["a", 1.5]'
+    assert form.show((1, None)) == "[1, null]"

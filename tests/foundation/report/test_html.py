@@ -132,3 +132,28 @@ def test_a_page_without_a_block_or_with_a_filter_of_every_page_is_refused() -> N
         env.get_template("base.html.j2").render(verdict=Verdict("good", "Fine."))
     with refuses(kind=ValueError):
         templates("foundation.report", dollars=str)
+
+
+def test_blocks_leave_no_lines_of_their_own_and_names_must_be_known() -> None:
+    env = templates("foundation.report", shout=str.upper)
+    each = "  {% for one in [1, 2] %}\n{{ name | shout }}{{ one }}\n  {% endfor %}\n"
+    text = f"{{% if name %}}\n{each}{{% endif %}}"
+    assert env.from_string(text).render(name="a<b") == "A&lt;B1\nA&lt;B2\n"
+    with pytest.raises(jinja2.UndefinedError, match="'nobody' is undefined"):
+        env.from_string("{{ nobody }}").render()
+    assert "shout" not in templates("foundation.report").filters
+
+
+def test_a_packages_own_templates_hide_none_of_the_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "some_pages"
+    (package / "templates").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    for name in ("base.html.j2", "own.html.j2"):
+        (package / "templates" / name).write_text("its own")
+    monkeypatch.syspath_prepend(tmp_path)
+    env = templates("some_pages")
+    assert env.get_template("own.html.j2").render() == "its own"
+    base = Path(str(env.get_template("base.html.j2").filename))
+    assert base.parent.parent.name == "report"

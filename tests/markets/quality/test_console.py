@@ -153,3 +153,27 @@ def test_seconds_and_days_that_there_are_not() -> None:
     assert "full 0 380 or more" in lines
     assert not [line for line in lines if line.startswith("longest gaps")]
     assert f"full 31 {'#' * 30} 380 or more" in page(REPORT, "ascii")
+
+
+def test_one_gap_is_listed_and_longer_bars_are_told_by_their_seconds() -> None:
+    lines = page(replace(REPORT, step_seconds=300.0, largest_gaps=REPORT.largest_gaps[:1]))
+    assert "bars 12,345, of which 6,789 from 09:30 to 16:59; 300 seconds apart" in lines
+    at = lines.index("longest gaps, from (New York) minutes of 09:30 to 16:59")
+    assert lines[at + 1 : at + 3] == ["2025-01-07 10:00:00-05:00 1,200 1,100", ""]
+
+
+@pytest.mark.parametrize(("problems", "warnings"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_the_frame_is_green_where_there_is_no_problem(problems: int, warnings: int) -> None:
+    stream = io.StringIO()
+    report = replace(
+        REPORT, problems=(finding("gaps"),) * problems, warnings=(finding("spikes"),) * warnings
+    )
+    show(
+        report,
+        CRUDE,
+        "csv",
+        Console(file=stream, width=110, force_terminal=True, color_system="standard"),
+    )
+    assert stream.getvalue().startswith("\x1b[31m" if problems else "\x1b[32m")
+    assert ("\x1b[1;31mMEND" in stream.getvalue()) == bool(problems)
+    assert ("\x1b[33mlook" in stream.getvalue()) == bool(warnings)

@@ -359,3 +359,22 @@ def test_the_clock_is_judged_of_minutes_and_not_of_seconds(regular: Bars) -> Non
         frame.attrs["file"] = file
         kinds = [one.kind for one in problems(Rows(frame, bars.contract, bars.source))]
         assert ("time_zone" in kinds) == clock
+
+
+def test_all_problems_are_counted_and_the_first_is_told() -> None:
+    bars = synthetic_bars("ES", days=1, seed=3)
+    facts = FileFacts("wall", contracts=("NQH5",), name="ES_bid.csv")
+    with pytest.raises(InputError) as told:
+        admit(bars, facts)
+    words = str(told.value)
+    begin = f"{bars.source}: its column of symbols says NQH5, and the file was read as ES; pass"
+    assert words.startswith(begin)
+    assert "pass --symbol NQ (and 1 more: `rltrader data check` lists them); --accept-problems" in words
+    with pytest.raises(
+        InputError, match="or rename the file if it does hold trades; --accept-problems"
+    ):
+        admit(bars, FileFacts("wall", name="ES_bid.csv"))
+    taken = admit(bars, facts, accept_problems=True)
+    assert taken.accepted == ("other_contract", "quotes")
+    assert taken.source == f"{bars.source}, taken in spite of other_contract, quotes"
+    assert (taken.warnings, taken.digest) == ((), bars.digest)

@@ -198,7 +198,46 @@ def test_days_are_full_and_half_from_their_first_bar_on(make_frame) -> None:
 
 def test_a_row_that_cannot_be_is_no_print_too(frame: pd.DataFrame) -> None:
     """However far its prices reach; its neighbours are held against each other."""
-    put(frame, 40, "high", 100.0)
-    put(frame, 90, "low", 60_000.0)
+    put(frame, 40, "high", 8000.0)
+    put(frame, 40, "low", 7000.0)
+    put(frame, 90, "low", 5000.0)
+    put(frame, 90, "high", 5500.0)
     found = marks(frame)
     assert found == {"impossible": [40, 90]}
+    put(frame, 90, "high", 6800.0)
+    assert marks(frame) == {"impossible": [40], "bad_prints": [90]}
+
+
+def test_rows_in_any_order_are_put_in_that_of_time(frame: pd.DataFrame) -> None:
+    contract = get_contract("ES")
+    put(frame, 7, "close", np.nan)
+    rows = Rows(frame[::-1], contract, "bars.csv")
+    assert rows.order.tolist() == [at for at in range(449, -1, -1) if at != 449 - 7]
+    assert (np.diff(rows.contents.ns) > 0).all()
+    assert rows.contents.volume.tolist() == frame["volume"].drop(frame.index[7]).tolist()
+    sorted_facts = measure(Rows(frame, contract, "bars.csv"), "bars.csv")
+    assert measure(rows, "bars.csv").day_volume == sorted_facts.day_volume
+
+
+def test_prices_at_a_wrong_scale_are_not_told_to_be_off_the_grid_too(frame: pd.DataFrame) -> None:
+    frame.iloc[20:30, :4] /= 100.0
+    put(frame, 50, "high", frame["high"].iloc[50] + 0.1)
+    facts = measure(Rows(frame, get_contract("ES"), "bars.csv"), "bars.csv")
+    assert (facts.wrong_scale, facts.off_grid) == (10, 1)
+    assert facts.off_grid_share == 1 / 1800
+
+
+def test_minutes_of_a_day_that_begins_late_are_missing_and_seconds_lie_in_minutes(make_frame) -> None:
+    days = make_frame(days=3)
+    facts = measure(Rows(days[np.arange(1350) != 900], get_contract("ES"), "bars.csv"), "bars.csv")
+    assert (facts.regular_missing_minutes, facts.largest_gaps[0].start) == (
+        1,
+        "2025-01-08 09:30:00-05:00",
+    )
+    seconds = pd.to_datetime([0, 1, 58, 59, 121, 122, 185, 190], unit="s")
+    index = pd.Timestamp("2025-01-06 14:30", tz="UTC") + (seconds - pd.Timestamp(0))
+    some = days[:8].set_axis(index)
+    facts = measure(Rows(some, get_contract("ES"), "bars.csv"), "bars.csv")
+    assert (facts.step_seconds, facts.gaps, facts.missing_minutes) == (1.0, 1, 1)
+    assert facts.largest_gaps[0].start == "2025-01-06 09:31:00-05:00"
+    assert facts.day_bars == {"2025-01-06": 3}

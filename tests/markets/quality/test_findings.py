@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from markets import get_contract
+from markets.file_facts import FileFacts
 from markets.quality.facts import Rows, measure
 from markets.quality.findings import _some, problems, scale_problems, warnings
 from markets.quality.inspection import inspect
@@ -69,6 +70,12 @@ def test_a_thin_day_has_less_than_a_tenth_of_the_median_days_volume(
 
 def test_no_day_of_a_file_without_volume_is_thin(make_frame) -> None:
     assert "thin_days" not in found(make_frame(days=3).assign(volume=0.0), bad=False)
+    busy = make_frame(days=3)
+    busy.iloc[900:, 4] *= 20.0  # the others are the usual ones
+    assert "thin_days" not in found(busy, bad=False)
+    busy.iloc[[3, 8], 4] = 0.0
+    busy.iloc[[4, 5, 6], 4] = 1.0  # are few, and not none
+    assert found(busy, bad=False)["zero_volume"][0] == 2
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,7 @@ def test_a_thousandth_itself_is_snapped(make_frame, off: int, bad: bool) -> None
     frame = make_frame(days=3)[:1250]
     frame.iloc[100 : 100 + off, 1] += 0.1
     assert ("off_grid" in found(frame, bad=True)) == bad
+    assert ("off_grid" in found(frame, bad=False)) == (not bad)
 
 
 def test_seconds_are_no_bars_of_another_length(make_frame) -> None:
@@ -122,6 +130,7 @@ def test_seconds_are_no_bars_of_another_length(make_frame) -> None:
     seconds = make_frame(days=1).set_axis(index)
     assert found(seconds, bad=True) == {}
     assert found(seconds, bad=False)["second_bars"][0] == 450
+    assert "too_short" not in found(seconds, bad=False)
     told = found(seconds[::7], bad=True)["bar_length"]
     assert told[0] == 63  # of 65, all but those of 09:30:00 and 09:37:00
     assert "63 of 65 bars do not begin on a whole minute (first 2025-01-06 09:30:07-05:00)" in told[1]
@@ -193,3 +202,89 @@ def test_prices_that_are_snapped_are_told_last_and_all_else_stays(make_frame) ->
     frame.iloc[9, 1] = np.nan
     both = inspect(frame, ES, "made.csv", snap=True)
     assert ([one.kind for one in both.problems], both.to_dict()["ok"]) == (["missing_values"], False)
+
+
+@pytest.mark.parametrize(("step", "judged"), [(1, False), (7, True), (60, True)])
+def test_the_clock_of_seconds_alone_is_not_judged(make_frame, step: int, judged: bool) -> None:
+    """They lie in the daily halt of New York, on three days."""
+    days = [
+        pd.date_range(f"2025-01-0{day} 22:01", periods=50, freq=f"{step}s", tz="UTC")
+        for day in (6, 7, 8)
+    ]
+    frame = make_frame(days=1)[:150].set_axis(days[0].append(days[1:]))
+    told = found(frame, bad=True)
+    assert list(told) == ["bar_length"] * (step == 7) + ["time_zone"] * judged
+
+
+def test_an_episode_needs_bars_of_the_regular_session(make_frame) -> None:
+    told = found(make_frame(days=2, first=330, last=824), bad=False)
+    assert told["too_short"][0] == 2 * 255
+
+
+def test_rows_that_come_again_are_told_as_a_reader_tells_them(make_frame) -> None:
+    frame = make_frame(days=2)
+    twice = pd.concat([frame, frame.iloc[[3, 7]]])
+    assert found(twice, bad=True)["duplicates"][1].endswith(
+        "(first 2025-01-06 09:33:00-05:00); the same row occurs again; keep one row a minute: drop the "
+        "others"
+    )
+    other = frame.assign(**{name: frame[name] + 60.0 for name in ("open", "high", "low", "close")})
+    two = pd.concat([frame, other]).sort_index(kind="stable")
+    count, words = found(two, bad=True)["duplicates"]
+    assert count == 900
+    assert "rows of the same time are about 60 points apart" in words
+
+
+def test_the_longest_gap_is_told(make_frame) -> None:
+    frame = make_frame(days=3)
+    minute = np.arange(1350)
+    gone = np.isin(minute, [*range(20, 24), *range(600, 612), *range(1000, 1003)])
+    count, words = found(frame[~gone], bad=False)["gaps"]
+    assert count == 19
+    assert (
+        "09:30 to 16:59 lacks 19 minutes in 3 gaps (longest 12, from 2025-01-07 12:00:00-05:00)"
+        in words
+    )
+
+
+@pytest.mark.parametrize(("bars", "short"), [(179, True), (180, False)])
+def test_half_a_day_is_no_short_day(make_frame, bars: int, short: bool) -> None:
+    frame = make_frame(days=3)
+    told = found(frame[(np.arange(1350) < 900) | (np.arange(1350) >= 1350 - bars)], bad=False)
+    assert ("short_days" in told) == short
+
+
+def test_rows_in_any_order_open_where_they_do(make_frame) -> None:
+    """From nine o'clock on, where volume leaps at half past nine, as it should."""
+    frame = make_frame(days=3, first=540)
+    frame["volume"] = np.where(frame["volume"] > 1000, 9000.0, 1000.0)
+    assert "opening" not in found(frame, bad=False)
+    assert "opening" not in found(frame[::-1], bad=False)
+    flat = found(frame.assign(volume=1000.0)[::-1], bad=False)["opening"]
+    assert flat[0] == len(frame)
+    assert "bars begin at 09:00 New York time" in flat[1]
+
+
+def test_a_row_without_a_volume_says_nothing_of_the_busiest_hour(make_frame) -> None:
+    frame = make_frame(days=3)
+    frame.iloc[440, 4] = np.nan
+    assert "busiest_hour" not in found(frame, bad=False)
+
+
+def test_a_row_that_lacks_a_number_is_missing_and_nothing_else(make_frame) -> None:
+    frame = make_frame(days=3)
+    frame.iloc[5, [0, 3]] = [-1.0, np.nan]
+    frame.iloc[6, [1, 4]] = [5000.0, np.inf]
+    frame.iloc[7, [1, 4]] = [1.0, np.nan]
+    told = found(frame, bad=True)
+    assert {name: count for name, (count, _) in told.items()} == {"missing_values": 3}
+    frame.iloc[5, 3] = 6000.0
+    assert found(frame, bad=True)["non_positive"][0] == 1
+
+
+def test_what_a_file_says_of_itself_is_judged_too(make_frame) -> None:
+    frame = make_frame(days=3)
+    frame.attrs["file"] = FileFacts("wall", contracts=("NQH5",), name="ES_bid.csv")
+    told = found(frame, bad=True)
+    assert list(told) == ["other_contract", "quotes"]
+    assert Rows(make_frame(days=1), ES, "a.csv").file == FileFacts("offset", name="a.csv")

@@ -190,3 +190,114 @@ def test_the_first_bar_is_held_against_its_own_open() -> None:
     assert checks.excursions(rows).tolist() == [2.0, 0.0, 2.0]
     assert checks.excursions(rows[:1]).tolist() == [2.0]
     assert checks.excursions(rows[:0]).tolist() == []
+
+
+def stamps(*times: str) -> np.ndarray:
+    return pd.DatetimeIndex(times, tz="America/New_York").as_unit("ns").asi8
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        ("2025-01-06 09:25", "2025-01-06 09:35", ("2025-01-06 09:26", 9, 5)),
+        ("2025-01-06 16:55", "2025-01-06 17:30", ("2025-01-06 16:56", 34, 4)),
+        ("2025-01-06 09:28", "2025-01-06 17:01", ("2025-01-06 09:29", 452, 450)),
+        ("2025-01-06 09:00", "2025-01-06 09:30", ("2025-01-06 09:01", 29, 0)),
+        ("2025-01-06 16:59", "2025-01-06 17:05", ("2025-01-06 17:00", 5, 0)),
+        ("2025-01-05 23:59", "2025-01-06 00:01", ("2025-01-06 00:00", 1, 0)),
+        ("2025-01-06 09:30", "2025-01-06 09:31", None),
+        ("2025-01-06 16:50", "2025-01-06 18:10", None),  # of two trading days
+        ("2025-01-06 17:59", "2025-01-06 18:02", None),
+    ],
+)
+def test_minutes_between_two_bars_of_a_trading_day_are_missing(
+    before: str, after: str, missing: tuple[str, int, int] | None
+) -> None:
+    found = checks.missing_minutes(stamps(before, after))
+    told = list(zip(found.start_ns, found.minutes, found.regular, strict=True))
+    assert told == ([(stamps(missing[0])[0], *missing[1:])] if missing else [])
+
+
+def days_of(*edges: tuple[int, int], night: tuple[int, ...] = ()) -> np.ndarray:
+    """Return minutes of days of New York, from first to last; days in ``night`` have more beside."""
+    parts = []
+    for number, (first, last) in enumerate(edges):
+        minutes = [*range(first, last + 1)]
+        if number in night:
+            minutes = [540, *minutes, 1030]
+        midnight = pd.Timestamp(f"2025-01-{6 + number:02d}", tz="America/New_York").as_unit("ns").value
+        parts.append(midnight + np.array(minutes) * 60 * 10**9)
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize(
+    ("odd", "night", "lost"),
+    [
+        ((573, 1019), (), [("2025-01-08 09:30", 3)]),
+        ((570, 1012), (), [("2025-01-08 17:00", 7)]),
+        ((572, 1018), (), [("2025-01-08 09:30", 2), ("2025-01-08 16:59", 1)]),
+        ((569, 1019), (), []),
+        ((573, 1012), (2,), [("2025-01-08 09:01", 32), ("2025-01-08 16:53", 17)]),  # bars beyond
+        ((641, 1019), (), []),  # 379 bars are no full day
+        ((640, 1019), (), [("2025-01-08 09:30", 70)]),
+    ],
+    ids=str,
+)
+def test_a_full_day_lacks_what_others_have_at_its_edges(
+    odd: tuple[int, int], night: tuple[int, ...], lost: list[tuple[str, int]]
+) -> None:
+    ns = days_of((570, 1019), (570, 1019), odd, (570, 1019), night=night)
+    found = checks.missing_minutes(checks.with_usual_edges(ns, 380))
+    told = list(zip(found.start_ns.tolist(), found.minutes.tolist(), strict=True))
+    if odd == (570, 1012):
+        lost = [("2025-01-08 16:53", 7)]
+    assert told == [(int(stamps(at)[0]), minutes) for at, minutes in lost]
+
+
+@pytest.mark.parametrize(("volume", "told"), [(1100.0, None), (1101.0, 1020), (999.0, None)])
+def test_the_busiest_half_hour_is_told_where_it_beats_the_day_by_a_tenth(
+    volume: float, told: int | None
+) -> None:
+    ns = stamps("2025-01-06 09:35", "2025-01-06 15:59", "2025-01-06 16:01", "2025-01-06 17:05")
+    assert checks.busiest_outside(ns, np.array([10.0, 1000.0, 20.0, volume])) == told
+
+
+def test_the_level_of_a_row_counts_before_a_price_within_it() -> None:
+    good = [100.0, 101.0, 99.0, 100.0]
+    rows = np.array([good, good, [1.0, 101.0, 0.99, 1.0], good, [100.0, 101.0, 0.99, 100.0]])
+    assert checks.wrong_scale(rows).tolist() == [0, 0, -2, 0, -2]
+    for decades, told in (
+        (0.87, 0),
+        (0.89, 1),
+        (1.11, 1),
+        (1.13, 0),
+        (-0.87, 0),
+        (-0.89, -1),
+        (-1.11, -1),
+    ):
+        row = [100.0, 100.0 * 10**decades, 100.0, 100.0]
+        assert checks.wrong_scale(np.array([good, row, good])).tolist() == [0, told, 0]
+
+
+def test_a_file_may_begin_with_a_bar_that_goes_far() -> None:
+    """Nothing is before it; and a change for good is one between two bars of near days."""
+    ns = stamps("2025-01-06 09:30", "2025-01-06 09:31", "2025-01-06 09:32")
+    rows = np.array([[100.0, 115.0, 100.0, 115.0], [115.0, 116.0, 114.0, 115.0], [115.0] * 4])
+    assert [mask.tolist() for mask in checks.spikes(ns, rows, 0.25)] == [[False] * 3] * 2
+    fall = np.array([[100.0] * 4, [89.0] * 4, [89.0] * 4])
+    for days, bad in ((4, True), (5, False)):
+        later = ns + np.array([0, days, days]) * 86_400 * 10**9 - np.array([0, 1, 1]) * 60 * 10**9
+        assert checks.spikes(later, fall, 0.25)[1].tolist() == [False, bad, False]
+
+
+def test_an_evenings_usual_range_is_that_of_its_trading_day() -> None:
+    day = pd.date_range("2025-01-06 09:30", periods=300, freq="min", tz="America/New_York")
+    evening = pd.date_range("2025-01-06 18:00", periods=100, freq="min", tz="America/New_York")
+    ns = day.append(evening).as_unit("ns").asi8
+    reach = np.where(np.arange(400) < 300, 10.0, 1.0)
+    rows = np.stack(
+        [np.full(400, 6000.0), 6000 + reach / 2, 6000 - reach / 2, np.full(400, 6000.0)], axis=1
+    )
+    rows[350, 1] += 20.0
+    rows[100, 1] += 20.0
+    assert np.flatnonzero(checks.spikes(ns, rows, 0.25)[0]).tolist() == [350]

@@ -90,6 +90,8 @@ def test_the_sessions_that_are_elsewhere_are_counted_and_named(
     assert fault.kind == ("shifted" if abs(minutes) < 60 else "time_zone")
     if fault.kind == "shifted":
         late = "late" if minutes > 0 else "early"
+        last = 1019 + minutes
+        assert f" New York time and end at {last // 60:02d}:{last % 60:02d}, others" in fault.message
         assert f"their timestamps are {abs(minutes)} minutes {late}" in fault.message
         assert fault.mend == f"move the timestamps of these days by {-minutes:+d} minutes"
 
@@ -115,3 +117,17 @@ def test_a_part_whose_volume_is_where_it_should_be_is_hours_of_its_own() -> None
             held = (ns >= sessions.opens[day]) & (ns <= sessions.closes[day])
             traded[held & after] = 1e6
         assert bool(list(parts_elsewhere(sessions, ns, traded))) is not right, days
+
+
+def test_a_part_that_begins_a_few_minutes_early_may_be_right() -> None:
+    """Volume leaps in it where it should; a leap in another part of the file says nothing of it."""
+    ns, volume = days_of(dict.fromkeys((4, 5, 6), -7), {})
+    sessions = find_sessions(ns)
+    local = pd.DatetimeIndex(ns, tz="UTC").tz_convert("America/New_York")
+    after = np.asarray(local.hour * 60 + local.minute >= 570)
+    for days, right in (((4, 5, 6), True), ((3, 7), False)):
+        traded = volume.copy()
+        for day in days:
+            held = (ns >= sessions.opens[day]) & (ns <= sessions.closes[day])
+            traded[held & after] = 1e6
+        assert [one.kind for one in parts_elsewhere(sessions, ns, traded)] == ["shifted"] * (not right)

@@ -13,7 +13,13 @@ from markets.clock import new_york_minutes
 from markets.file_facts import FileFacts
 from markets.quality.clock_fault import ClockFault
 from markets.quality.inspection import inspect
-from markets.quality.time_zone import SEASONS, clock_faults, judge_seasons, season_of
+from markets.quality.time_zone import (
+    SEASONS,
+    clock_faults,
+    judge_seasons,
+    season_of,
+    unjudged_opening,
+)
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -255,3 +261,28 @@ def test_two_days_of_two_openings_are_unclear() -> None:
     opens = [(day + pd.Timedelta(hours, "h")).value for day, hours in zip(at, (10, 11), strict=True)]
     (season,) = judge_seasons(np.array(opens))
     assert (season.verdict, season.minute, season.agreeing, season.days) == ("unclear", 600, 1, 2)
+
+
+def opening(*parts: np.ndarray, busy: int = 0) -> int | None:
+    """Return the opening that nothing judges; one New York minute may be busy."""
+    ns = np.concatenate([np.zeros(0, np.int64), *parts])
+    after = new_york_minutes(ns) - busy
+    volume = np.where((after >= 0) & (after < 5), 99.0, 9.0)
+    return unjudged_opening(ns, FileFacts("wall"), volume)
+
+
+def test_an_opening_that_nothing_judges_is_told() -> None:
+    one_day = days_of("2025-06-02", 1, 630, 700)
+    assert opening() is None
+    assert opening(one_day) == 630
+    assert opening(one_day, days_of("2025-06-02", 1, 840, 900)) == 630  # the first of two
+    assert opening(days_of("2025-06-02", 1, 570, 600), days_of("2025-06-02", 1, 840, 900)) is None
+    assert opening(days_of("2025-06-02", 1, 400, 500), days_of("2025-06-02", 1, 570, 900)) is None
+    days = days_of("2025-06-02", 3, 540, 959)
+    assert opening(days) == 540
+    assert opening(days, busy=570) is None  # volume leaps where it should
+    assert opening(days, busy=600) == 540
+    assert opening(days_of("2025-06-02", 3, 570, 959)) is None
+    assert opening(days_of("2025-06-02", 3, 630, 1070)) is None  # the clock is refused for the halt
+    both = days_of("2025-06-02", 3, 630, 959), days_of("2025-11-10", 1, 640, 959)
+    assert opening(*both) == 630

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from markets import Bars
+from markets.clock import new_york_minutes
+from markets.file_facts import FileFacts
+from markets.quality.time_zone import clock_faults
 from markets.quality.trading_dates import trading_dates
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
@@ -114,3 +117,17 @@ def test_how_many_bars_a_friday_evening_has(
     if found is not None:
         assert (found.kind, found.bars) == ("trading_dates", monday + friday)
         assert found.message.startswith(f"{friday} bars lie at 18:00 to 18:59 New York time on Fridays")
+
+
+def test_trading_dates_are_all_that_is_told_of_a_clock(bars: Bars) -> None:
+    """Though evenings under the next date lie in closed hours too."""
+    evening = new_york_minutes(bars.timestamps_ns) >= 1080
+    ns = bars.timestamps_ns + evening * (24 * 3600 * 10**9)
+    order = np.argsort(ns)
+    volume = bars.frame["volume"].to_numpy()[order]
+    (fault,) = clock_faults(ns[order], FileFacts("wall"), volume)
+    fridays = pd.DatetimeIndex(bars.frame.index[evening]).tz_convert("America/New_York")
+    hour = int((fridays.hour == 18).sum())
+    assert (fault.kind, fault.bars, fault.mend) == ("trading_dates", hour, "export calendar dates")
+    friday = int(((fridays.hour == 18) & (fridays.day_of_week == 3)).sum())
+    assert fault.message.startswith(f"{friday} bars lie at 18:00 to 18:59 New York time on Fridays")

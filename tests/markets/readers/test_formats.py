@@ -367,3 +367,27 @@ class TestParquet:
             with pytest.raises(InputError, match="cannot be read as Parquet"):
                 read_frame(path)
         assert len(places) == 18
+
+
+def test_cells_of_databento_that_are_empty(save, tmp_path):
+    """Symbols of no row leave it to the ids; a price is missing, and a kind says nothing."""
+    later = FIXED.replace(str(NS), str(NS + 60 * 10**9)).replace("6472000000000", "")
+    no_kind = FIXED.replace(str(NS), str(NS + 120 * 10**9)).replace(",33,", ",,")
+    text = databento(*(row + "," for row in (FIXED, later, no_kind)), symbol=True)
+    frame = read_frame(save(text))
+    assert frame["high"].iloc[[0, 2]].tolist() == [6472.0, 6472.0]
+    assert np.isnan(frame["high"].iloc[1])
+    assert frame["low"].tolist() == [6470.0] * 3
+    other = databento(FIXED + ",", later.replace("5602", "4916") + ",", symbol=True)
+    with pytest.raises(InputError, match="2 instrument ids that follow one another"):
+        read_frame(save(other))
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("deep/ESU5.csv", databento(FIXED + ",ESU5", later + ",ESU5", symbol=True))
+    file = read_frame(path, timezone="Asia/Tokyo").attrs["file"]
+    assert (file.member, file.contracts, file.turns) == ("ESU5.csv", ("ESU5",), 0)
+    assert (file.stamps, file.timezone, file.name) == ("epoch", None, "two.zip")
+    wall = databento(FIXED.replace(str(NS), "2025-09-02 09:30:00"))
+    frame = read_frame(save(wall), timezone="America/New_York")
+    assert frame.index.tolist() == [FIRST]
+    assert frame.attrs["file"].timezone == "America/New_York"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from foundation.errors import InputError
 from markets.readers import read_bars
 from markets.readers.table import (
     MOST_TURNS,
@@ -133,3 +135,29 @@ def test_columns_that_are_missing_or_there_twice_are_all_named() -> None:
     for wanted in (["time", "close", "open", "volume"], ["time", "high", "open", "low"]):
         with refuses():
             require_columns(names, wanted, "a.csv", "give both")
+
+
+def test_numbers_beyond_those_that_floats_hold_are_the_nearest() -> None:
+    assert raw(volume=[2**53 + 1, 3, None]).numbers("volume").tolist()[:2] == [2.0**53, 3.0]
+    assert raw(volume=pa.array([2**63 + 2**11 + 1], pa.uint64())).numbers("volume").tolist() == [
+        2.0**63 + 2**11
+    ]
+    exact = pa.array([Decimal("6470.25"), None, Decimal("-0.10")], pa.decimal128(9, 2))
+    assert str(raw(close=exact).numbers("close").tolist()) == "[6470.25, nan, -0.1]"
+
+
+@pytest.mark.parametrize("count", [19, 20, 21, 45])
+def test_twenty_different_cells_are_told(count: int) -> None:
+    """However often each comes: those of the first rows."""
+    names = [f"S{number}" for number in range(count)]
+    table = raw(symbol=[name for name in names for _ in range(3)])
+    assert table.distinct("symbol") == tuple(names[:20])
+    assert raw(symbol=["", "A", None]).distinct("symbol") == ("", "A")
+
+
+@pytest.mark.parametrize("row", [0, 1, 3])
+def test_a_cell_that_is_no_number_is_shown_by_its_own_row(row: int) -> None:
+    cells: list[str | None] = [None, "1.5", "2", "3"]
+    cells[row] = "6" * 39 + "x y"
+    with pytest.raises(InputError, match=rf"made\.csv, row {row + 1}: close is '{'6' * 39}x', which"):
+        raw(close=cells).numbers("close")

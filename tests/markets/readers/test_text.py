@@ -10,7 +10,7 @@ import pytest
 
 from foundation.errors import InputError
 from markets.readers import read_frame
-from markets.readers.text import HEAD_BYTES, look, parse, read_text
+from markets.readers.text import HEAD_BYTES, Head, look, parse, read_text
 from markets.synthetic.bars import synthetic_bars
 from tests.markets.readers.dbn_files import dbn_file
 from tests.sentences import refuses
@@ -137,3 +137,41 @@ def test_databentos_records_are_lines_of_text(
     assert raw.numbers("volume").tolist() == bars.frame["volume"].tolist()
     assert raw.distinct("symbol") == ("ESH5",)
     assert raw.where(rows - 1) == f"record {rows}"
+
+
+def test_lines_of_spaces_are_blank_and_the_header_is_the_first_that_is_not(
+    save: Callable[..., Path],
+) -> None:
+    rows = [f"2025-09-02 13:3{minute}:00,6470,6472,6470,6471,{minute}\n" for minute in range(3)]
+    path = save("  \n\t\r\n" + HEAD + "".join(rows))
+    head = look(path)
+    assert (head.line, head.number) == (HEAD.strip(), 3)
+    assert read_frame(path)["volume"].tolist() == [0.0, 1.0, 2.0]
+    price = "Price,Close,High,Low,Open,Volume\nTicker,ES=F,ES=F,ES=F,ES=F,ES=F\nDatetime,,,,,\n"
+    for before in ("", "\n", " \n\n"):
+        path = save(before + price + "2025-09-02 13:30:00,6471,6472,6470,6470,7\n")
+        frame = read_frame(path)
+        assert frame["volume"].tolist() == [7.0]
+        assert frame.attrs["file"].contracts == ("ES=F",)
+
+
+@pytest.mark.parametrize(("last", "fits"), [("6470.125", True), ("6470.1", False), ("6470", False)])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_last_price_of_more_decimals_was_not_cut_off(
+    save: Callable[..., Path], last: str, fits: bool, end: str
+) -> None:
+    rows = [f"2025-09-02 13:{minute:02d}:00,10,6470,6471.25,6469.75,6470.25" for minute in range(30)]
+    rows[-1] = rows[-1].rpartition(",")[0] + f",{last}"
+    path = save(
+        "timestamp,volume,open,high,low,close\r\n" + "\r\n".join(rows) + end.replace("\n", "\r\n")
+    )
+    if fits or end:
+        assert read_frame(path)["close"].iloc[-1] == float(last)
+    else:
+        with pytest.raises(InputError, match=rf"line 31: the file ends within .*'{last}' has fewer"):
+            read_frame(path)
+
+
+def test_a_headers_names_are_lower_and_bare() -> None:
+    line = '<DATE>,<Time>, "Open Price" ,<HIGH,LOW>,"a,b"'
+    assert Head("a", line, 1).names() == ["date", "time", "open price", "high", "low", "a,b"]

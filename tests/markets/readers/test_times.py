@@ -234,3 +234,41 @@ def test_mornings_in_any_order_are_no_clock_of_twelve_hours() -> None:
                 _require_24_hours(table, some)
         else:
             _require_24_hours(table, some)
+
+
+def test_times_that_are_stored_once_each_are_read_as_others() -> None:
+    """As pandas stores a category."""
+    cells = ["2025-09-02 09:30:00", "2025-09-02 09:31:00", "2025-09-02 09:30:00"]
+    numbers = pa.array([1_756_819_800, 1_756_819_860, 1_756_819_800])
+    for column in (pa.array(cells), pa.array(pd.to_datetime(cells)), numbers):
+        both = (column, column.dictionary_encode())
+        plain, coded = (utc_index(raw(one), "time", NEW_YORK) for one in both)
+        assert coded.moments.equals(plain.moments)
+        assert coded.stamps == plain.stamps == ("epoch" if column is numbers else "wall")
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("Time", "the header occurs again"),
+        ("TIME", "the header occurs again"),
+        ("09/02/2025 01:31 PM", "is of a 12-hour clock"),
+        ("9/2/2025 1:31 p.m.", "is of a 12-hour clock"),
+        (
+            "20250902 09:31:00 America/New_York",
+            "remove America/New_York and pass --tz America/New_York",
+        ),
+        ("9/2/2025", "is not understood; .*; in two columns, Date and Time, such dates are read"),
+        ("from 9/2/2025", "is not understood; write [^;]*$"),
+        (None, "the time is missing"),
+    ],
+)
+@pytest.mark.parametrize("row", [1, 2])
+def test_what_a_time_is_that_is_not_understood_is_told_of_its_own_row(
+    cell: str | None, words: str, row: int
+) -> None:
+    cells: list[str | None] = ["2025-09-02 09:30:00"] * 4
+    cells[row] = cell
+    cells[3] = cell and "another"
+    with pytest.raises(InputError, match=rf"made\.csv, row {row + 1}: .*{words}"):
+        utc_index(raw(cells), "time", None)

@@ -215,3 +215,14 @@ def test_a_thin_date_is_told_by_the_median_and_not_by_one_busy_day(bars: Bars) -
     assert front_month(both).frame.index.equals(both.frame.index)
     both.frame.iloc[5:, 4] = [20.0, 9.0]
     assert front_month(both).frame.index.equals(frame.index)
+
+
+def test_falls_are_described_as_rises_are(bars: Bars) -> None:
+    """Of prices that are mirrored, highs are lows: all else, and each number, is the same."""
+    mirrored = bars.frame.copy()
+    for name, other in {"open": "open", "high": "low", "low": "high", "close": "close"}.items():
+        mirrored[name] = 200.0 - bars.frame[other]
+    down = describe(Bars.from_frame(mirrored, bars.contract, source="mirrored"))
+    up = describe(bars)
+    assert list(down) == list(up)
+    np.testing.assert_allclose(list(down.values()), list(up.values()), rtol=1e-12)

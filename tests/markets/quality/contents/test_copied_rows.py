@@ -137,3 +137,17 @@ def test_copies_may_begin_with_the_first_row_and_end_with_the_last(length: int) 
     assert [one.count for one in found] == [length] * (length >= 100)
     if found:
         assert "of those from 2025-01-06 14:30 on" in found[0].message
+
+
+@pytest.mark.parametrize(("closes", "told"), [(29, False), (30, True)])
+def test_a_run_that_stands_there_twice_has_many_closes_of_its_own(closes: int, told: bool) -> None:
+    """Those of the rest of the file do not count."""
+    rng = np.random.default_rng(closes)
+    rows, apart, length = 2000, 900, 120
+    volume = 64.0 * rng.integers(9, 90, rows) + 21
+    bars = made(volume, 6000 + 0.25 * rng.permutation(rows))
+    bars.close[100 : 100 + length] = 7000 + np.arange(length) % closes
+    bars.open[101 : 101 + length] = bars.close[100 : 100 + length]
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        column[100 + apart : 100 + apart + length] = column[100 : 100 + length]
+    assert [one.count for one in copied_rows(bars)] == [length] * told

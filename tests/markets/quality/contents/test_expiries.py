@@ -253,3 +253,66 @@ def test_jumps_over_a_break_are_no_mixed_rows(minutes: int, mixed: bool) -> None
     assert [one.count for one in found] == [14] * mixed
     if mixed:
         assert "the price jumps by about 50 points and back, 14 times" in found[0].message
+
+
+def test_of_several_rolls_that_a_file_names_those_that_jump_are_told() -> None:
+    """The first of them, and how many come later; a turn at the first row or after the last is none."""
+    bars = made(np.full(40, 20.0), close=6000.0 + 0.25 * (np.arange(40) % 3))
+    opened = bars.open.copy()
+    opened[[0, 20, 30]] += [90.0, 52.25, -30.0]
+    opened[20] = bars.close[19] + 52.25
+    at = [int(bars.ns[row]) for row in (0, 10, 20, 30)] + [int(bars.ns[-1]) + 10**12]
+    for turns, told in ((at, "+52.25"), (at[:2], ""), (at[:3], "+52.25"), (at[3:], "-")):
+        file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=len(turns), turn_ns=tuple(turns))
+        found = list(roll_warnings(replace(bars, open=opened, file=file)))
+        assert [one.count for one in found] == ([2] if turns is at else [1] if told else [])
+        if told:
+            assert f"the price jumps by {told}" in found[0].message
+            assert ("(and at 1 later roll)" in found[0].message) == (turns is at)
+
+
+def test_the_first_three_of_the_contracts_own_symbols_are_named() -> None:
+    bars = made(np.full(40, 20.0))
+    symbols = ("ESH5", "ESM5", "XYZ", "ESU5", "ESZ5")
+    (found,) = mixed_expiries(replace(bars, file=FileFacts("wall", contracts=symbols, turns=1234)))
+    assert "back and forth between ESH5, ESM5, ESU5, 1,234 times" in found.message
+    assert (found.kind, found.count) == ("two_contracts", 1234)
+    for others in (("ESH5", "NQM5"), ("NQH5", "NQM5"), ("ESH5",)):
+        assert not list(
+            mixed_expiries(replace(bars, file=FileFacts("wall", contracts=others, turns=9)))
+        )
+
+
+def jumping(jumps: list[float], reach: float = 0.5) -> Contents:
+    """Return five bars at each level, of which the first opens where it closes."""
+    rows = np.arange(5 * (len(jumps) + 1))
+    close = 6000.0 + 0.25 * (rows % 3) + np.repeat(np.cumsum([0.0, *jumps]), 5)
+    bars = made(np.full(len(rows), 20.0), close=close)
+    opened = np.where(rows % 5 == 0, close, bars.open)
+    high, low = np.maximum(opened, close) + reach, np.minimum(opened, close) - reach
+    return replace(bars, open=opened, high=high, low=low)
+
+
+@pytest.mark.parametrize(
+    ("jumps", "mixed"),
+    [
+        ([50.0, -50.0] * 5, True),
+        ([50.0, -50.0] * 4 + [50.0], False),  # nine are too few
+        ([50.0] * 10, False),
+        ([50.0, -50.0] * 4 + [-50.0] * 3, True),  # seven of ten are taken back
+        ([50.0, -50.0] * 3 + [50.0] * 5, False),
+        ([50.0, -38.0] * 5, True),  # all but a quarter
+        ([50.0, -37.0] * 5, False),
+        ([-38.0, 50.0] * 5, True),
+        ([5.0, -5.0] * 5, False),  # within five usual ranges
+    ],
+    ids=str,
+)
+def test_rows_are_mixed_where_most_jumps_are_taken_back(jumps: list[float], mixed: bool) -> None:
+    found = list(mixed_expiries(jumping(jumps)))
+    assert [one.count for one in found] == [len(jumps)] * mixed
+
+
+@pytest.mark.parametrize(("points", "mixed"), [(5.25, False), (7.0, True)])
+def test_a_jump_is_a_thousandth_of_the_price_where_bars_hardly_move(points: float, mixed: bool) -> None:
+    assert bool(list(mixed_expiries(jumping([points, -points] * 6, reach=0.0)))) is mixed

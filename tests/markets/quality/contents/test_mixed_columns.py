@@ -107,3 +107,32 @@ def test_a_long_files_columns_are_judged_by_all_of_it(first: bool) -> None:
     total = made(np.where(tenth, 100.0 + rows % 2, 200.0 + rows))
     assert "volume_is_a_total" not in kinds(total)
     assert kinds(made(200.0 + rows)) == ["volume_is_a_total"]
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "rows", "kind"),
+    [
+        # From one open to the next, and from an open to its close: bars open |step - body| points from
+        # the close before, and close |step + body| points from the open before.
+        (-3.0, 1.0, 101, None),  # half as near is no less
+        (-3.0, 1.25, 101, "open_and_close_swapped"),
+        (-3.0, 1.25, 100, None),  # 99 pairs are too few
+        (-3.0, 0.75, 101, None),
+        (3.0, -1.25, 101, "open_and_close_swapped"),
+        (2.0, 4.0, 101, "averaged_bars"),
+        (2.0, 4.0, 100, None),
+        (-2.0, -4.0, 101, "averaged_bars"),
+        (2.5, 4.0, 101, "averaged_bars"),  # half a point from the middle, and 1.5 from that close
+        (2.75, 4.0, 101, None),
+        (1.0, 1.0, 101, None),
+    ],
+)
+def test_where_bars_open_and_close_tells_which_column_is_which(
+    step: float, body: float, rows: int, kind: str | None
+) -> None:
+    opened = 6000.0 + step * np.arange(rows)
+    bars = made(20.0 + np.arange(rows) % 9, close=opened + body)
+    high, low = np.maximum(opened, bars.close) + 0.5, np.minimum(opened, bars.close) - 0.5
+    assert kinds(replace(bars, open=opened, high=high, low=low)) == [kind] * (kind is not None)
+    apart = bars.ns + np.arange(rows) * 60 * 10**9  # no bar follows another within a minute
+    assert kinds(replace(bars, open=opened, high=high, low=low, ns=apart)) == []

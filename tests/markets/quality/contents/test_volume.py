@@ -156,3 +156,17 @@ def test_each_price_of_a_bar_needs_a_contract(column: str) -> None:
     three = replace(two, **{column: np.full(100, more)})
     kinds = [one.kind for one in volume_warnings(three)]
     assert kinds == ["volume_too_small"] * (column != "high")
+
+
+@pytest.mark.parametrize(("few", "told"), [(1, False), (49, False), (50, True), (100, True)])
+def test_half_of_the_bars_must_have_too_few_contracts(few: int, told: bool) -> None:
+    """Of bars of two contracts, those that have three prices."""
+    bars = made(np.full(100, 2.0), close=np.full(100, 6000.0))
+    low = np.where(np.arange(100) >= 100 - few, 5999.0, bars.close)
+    found = list(volume_warnings(replace(bars, open=bars.close, low=low)))
+    assert [one.kind for one in found] == ["volume_too_small"] * told
+    if told:
+        assert found[0].message.startswith(
+            f"{few}% of the bars have more different prices than contracts"
+        )
+        assert "(volume is 2 on the median bar)" in found[0].message

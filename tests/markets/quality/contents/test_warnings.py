@@ -87,3 +87,14 @@ def test_a_machines_clock_may_be_a_day_slow(hours: int, told: bool) -> None:
     ns = time.time_ns() + hours * 60 * MINUTE + (np.arange(50) - 49) * MINUTE
     found = [one for one in content_warnings(replace(bars, ns=ns)) if one.kind == "future"]
     assert len(found) == told
+
+
+def test_three_symbols_that_are_not_known_are_named_by_their_begin() -> None:
+    symbols = ("SPY", "7", "X" * 25, "QQQ", "IWM")
+    bars = replace(made(np.arange(50) % 9 + 20.0), file=FileFacts("wall", contracts=symbols))
+    (found,) = (one for one in content_warnings(bars) if one.kind == "unknown_symbol")
+    assert found.count == 50
+    assert found.message == (
+        f"its column of symbols says SPY, {'X' * 20}, QQQ, which is not known as a name of ES"
+    )
+    assert found.mend.startswith("check that these are bars of ES, and not of a fund")
