@@ -1,4 +1,4 @@
-"""``rltrader evaluate`` as a command: what each part is told, and what is said of it."""
+"""``rltrader evaluate`` and the chain of exports: what each part is told, and what is said of it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-from markets import InputError, get_contract
+from foundation.files import file_digest
+from jax_port.runs.gate import UNGATED
+from jax_port.runs.plan import Plan
+from markets import EnvConfig, InputError, get_contract
+from parity.export_chain.verify import Request
 from rltrader import evaluate
+from rltrader.export_parity import MARK, ChainRequest, _plan, prove_export
+from rltrader.export_parity import main as export_parity
 from rltrader.options.bars import BarOptions
+from tests.commands import Parts, parts
 
-
-class Parts:
-    """Stands for parts of a command, each of which is told apart by what it answers."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch, self.told = monkeypatch, {}  # type: ignore[var-annotated]
-
-    def stand_for(self, answers: dict[str, Any]) -> None:
-        """Let each place answer so, or what its function answers; remember what each was told."""
-        for place, answer in answers.items():
-            self.monkeypatch.setattr(place, self._part(place.rpartition(".")[2], answer))
-
-    def _part(self, name: str, answer: Any) -> Any:
-        def called(*given: Any, **named: Any) -> Any:
-            self.told.setdefault(name, []).append((*given, named) if named else given)
-            return answer(*given) if callable(answer) else answer
-
-        return called
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
-    return Parts(monkeypatch)
-
+__all__ = ["parts"]
 
 EVALUATION = "jax_port.evaluation"
 JUDGED = ("--symbol", "ES", "--data", "ES.csv", "--rules", "one", "--rules", "other")
@@ -292,3 +277,74 @@ def test_policies_are_shown_beside_each_other_with_what_tells_them_apart(
         "b made the most: $50.00 in 5 days. Its lead over a is $14.00 a day, 95% interval −$1.00 to "
         "$29.00: 5 days do not tell it from luck. comparison: out/comparison.html"
     )
+
+
+def test_a_chain_of_both_phases_begins_the_second_with_the_first_and_holds_every_hop(
+    parts: Parts, tmp_path: Path
+) -> None:
+    verdicts = [{"verdict": "different"}, {"verdict": "same"}] + [{"verdict": "same"}] * 2
+
+    def train_(plan_: Plan, folder: Path, *_: Any) -> None:
+        assert not folder.exists()
+        (folder / "policy-0.safetensors").parent.mkdir(parents=True)
+        (folder / "policy-0.safetensors").write_text(f"of phase {plan_.config.phase}")
+        (folder / MARK).touch()
+
+    parts.stand_for(
+        {
+            "jax_port.runs.run.run": train_,
+            "jax_port.export.bundle.export": lambda _, bundle: bundle.mkdir(),
+            "parity.export_chain.verify.verify": lambda *_: verdicts.pop(0),
+            "parity.export_chain.report.write_report": None,
+            "rltrader.export_verify.show": None,
+        }
+    )
+    out = tmp_path / "out"
+    asked: dict[str, Any] = {"steps": 5000, "hidden": (5, 7), "observations": 11, "episodes": 3}
+    for same in (False, True):
+        parts.told.clear()
+        request = ChainRequest(**asked, need_csharp=True, out=out)
+        assert prove_export(request, Console(quiet=True)) is same
+    told = parts.told
+    (first, one, how), (second, other, _) = told["run"]
+    assert (one, other, first.config.phase, second.config.phase) == (out / "run1", out / "run2", 1, 2)
+    assert (first.config, second.config) == (EnvConfig.phase1(), EnvConfig.phase2())
+    assert (how["begin"], list(how["texts"])) == (True, [MARK])
+    start = out / "run1" / "policy-0.safetensors"
+    assert (first.initial, second.initial) == ({}, {"path": str(start), "sha256": file_digest(start)})
+    assert (first.certificate, second.certificate) == (UNGATED, UNGATED)
+    for plan_ in (first, second):
+        shape, settings = plan_.settings.network, plan_.settings
+        assert (shape.pi, shape.vf) == ((5, 7), (5, 7))
+        assert (settings.n_envs, settings.total_timesteps, settings.learning_rate) == (256, 5000, 0.001)
+        assert [(one.kind, one.days, one.symbol) for one in plan_.data.sources] == [
+            ("pattern", 30, "ES")
+        ]
+    phases = [(out / f"run{n}" / "policy-0.safetensors", out / f"phase{n}") for n in (1, 2)]
+    assert told["export"] == phases
+    assert all((bundle / MARK).is_file() for _, bundle in phases)
+    assert [given[0] for given in told["verify"]] == [
+        Request(bundle, None, 11, 3, need_csharp=True) for _, bundle in phases
+    ]
+    reports = [out / "report1", out / "report2"]
+    assert told["write_report"] == [(place, {"verdict": "same"}) for place in reports]
+    assert told["show"] == [({"verdict": "same"}, place) for place in reports]
+
+
+def test_a_chain_on_bars_of_a_file_is_trained_and_verified_on_them(tmp_path: Path) -> None:
+    asked: list[ChainRequest] = []
+
+    def prove(request: ChainRequest, _: Any) -> bool:
+        asked.append(request)
+        return len(asked) == 1
+
+    bars = ("--data", "a.csv", "--symbol", "NQ", "--snap")
+    words = (*bars, "--steps", "9", "--hidden", "6,5", "--observations", "8", "--episodes", "7")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rltrader.export_parity.prove_export", prove)
+        words = (*words, "--need-csharp", "--out", str(tmp_path))
+        assert [CliRunner().invoke(export_parity, words).exit_code for _ in range(2)] == [0, 1]
+    own = BarOptions((Path("a.csv"),), ("NQ",), snap=True)
+    assert asked == [ChainRequest(own, 9, (6, 5), 8, 7, need_csharp=True, out=tmp_path)] * 2
+    (source,) = _plan(asked[0], 1, None).data.sources
+    assert (source.symbol, Path(source.path).name, source.reader) == ("NQ", "a.csv", {"snap": True})

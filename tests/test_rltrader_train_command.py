@@ -1,4 +1,4 @@
-"""``rltrader train`` as a command: what each part is told, and what is said of it."""
+"""``rltrader train`` and ``walk-forward``: what each part is told, and what is said of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import tomllib
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,24 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from foundation.files import write_json
+from foundation.report.parts import Verdict
 from foundation.signals import StopRequest
+from jax_port.evaluation.walk_forward.tried import Tried
+from jax_port.evaluation.walk_forward.windows import Window
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run_file
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import EnvConfig, get_contract
 from rltrader import train
+from rltrader.options.run_toml import texts_of
+from rltrader.walk_forward import _trained, walk_forward
+from tests.commands import Parts, parts
 from tests.sentences import check_error
+
+__all__ = ["parts"]
 
 PLAN = Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1())
 SMALL = PLAN.settings.override(n_envs=6, n_steps=7, batch_size=21, total_timesteps=126)
@@ -173,3 +183,108 @@ def test_a_run_that_goes_on_is_trained_by_its_own_plan_and_written_no_file_again
     more = told["run"][-1]
     assert (more["texts"], more["begin"], more["loggers"]) == ({}, False, ("mlflow",))
     assert more["certificate"] == UNGATED
+
+
+WINDOW = Window(*(date(2025, 1, day) for day in (2, 8, 10, 13)))
+GATED = {"certificate": Path("c.json"), "least": "full", "require_key": None, "ungated": False}
+
+
+def test_a_window_is_trained_on_its_own_dates_and_gone_on_with_as_it_was_begun(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoints are of the plan as it was written, with the proof of then."""
+    then, now = ({"verdict": "same", "data_at_hand": {"seconds": seconds}} for seconds in (1.5, 1.75))
+    proofs, programs, finished = [then, now, now], {}, [True, True, False]  # type: ignore[var-annotated]
+    place = tmp_path / "window-2"
+
+    def run(*given: Any) -> bool:
+        given[2](1, [record(1, 0, 1.0, steps_per_second=5.0)])
+        given[3].signal = 15
+        return finished.pop(0)
+
+    parts.stand_for(
+        {
+            "rltrader.walk_forward.prove": lambda *_: proofs.pop(0),
+            "rltrader.walk_forward._require_same_bars": None,
+            "jax_port.runs.run.run": run,
+        }
+    )
+    policy = _trained(PLAN, WINDOW, place, GATED, programs)
+    assert policy == place / "run" / "policy-0.safetensors"
+    first, folder, _, stopped, more = parts.told["run"][0]
+    dated = replace(PLAN.data, first="2025-01-02", last="2025-01-08")
+    assert first == replace(PLAN, data=dated, certificate=then)
+    assert (folder, type(stopped)) == (place / "run", StopRequest)
+    assert more.pop("programs") is programs
+    assert more == {"begin": True, "texts": texts_of(first), "certificate": then}
+    assert more["texts"]
+    proved, options, _ = parts.told["prove"][0]
+    assert (proved, options) == (replace(PLAN, data=dated), GATED)
+
+    write_json(place / "run" / "run.json", {"plan": first.to_dict()})
+    assert _trained(PLAN, WINDOW, place, GATED, programs) == policy
+    again, *_, more = parts.told["run"][1]
+    assert again == first
+    assert more == {"begin": False, "texts": {}, "certificate": now, "programs": programs}
+    with pytest.raises(SystemExit) as left:
+        _trained(PLAN, WINDOW, place, GATED, programs)
+    assert left.value.code == 143
+    assert "_require_same_bars" not in parts.told
+    write_json(place / "run" / "finished.json", {"updates": 1, "policies": 1})
+    assert _trained(PLAN, WINDOW, place, GATED, programs) == policy
+    assert len(parts.told["run"]) == 3
+    assert parts.told["_require_same_bars"] == [(policy, replace(PLAN, data=dated), place / "run")]
+
+
+def test_every_window_is_trained_judged_and_joined_in_its_place(parts: Parts, tmp_path: Path) -> None:
+    windows = [WINDOW, Window(*(date(2025, 2, day) for day in (2, 8, 10, 13))), WINDOW]
+    verdict, tried = Verdict("good", "It made money.", "Of luck."), Tried(9, (0.5,), "")
+    parts.stand_for(
+        {
+            "rltrader.walk_forward._trained": lambda *given: f"policy of {given[2].name}",
+            "rltrader.walk_forward._judged": lambda *given: f"judged {given[0]}",
+            "jax_port.data.data_loader.load": "market",
+            "jax_port.runs.training_data.trading_days": "days",
+            "jax_port.evaluation.walk_forward.windows.windows_of": windows,
+            "jax_port.evaluation.walk_forward.tried.settings_tried": tried,
+            "jax_port.evaluation.walk_forward.joined.judge": ("result", "sheet"),
+            "jax_port.evaluation.walk_forward.joined.to_values": "values",
+            "jax_port.evaluation.walk_forward.joined.write": None,
+            "jax_port.evaluation.walk_forward.joined.verdict": verdict,
+        }
+    )
+    (tmp_path / "ES.csv").touch()
+    out, config = tmp_path / "out", tmp_path / "more.toml"
+    config.write_text("gamma = 0.5\nfrom = '2020-01-01'\nseeds = 7\n")
+    words = ("--data", str(tmp_path / "ES.csv"), "--symbol", "ES", "--train", "3", "--test", "2")
+    more = ("--trials", "9", "--sweep", "swept", "--tz", "Asia/Tokyo", "--config", str(config))
+    done = CliRunner().invoke(walk_forward, [*words, *more, "--out", str(out)])
+    assert done.exit_code == 0, done.exception
+    told = parts.told
+    assert [given[1:3] for given in told["_trained"]] == [
+        (window, out / f"window-{number}") for number, window in enumerate(windows, 1)
+    ]
+    plans, options, programs = zip(*((one[0], one[3], one[4]) for one in told["_trained"]), strict=True)
+    assert {id(one) for one in programs} == {id(programs[0])}
+    plan_ = plans[0]
+    assert (plan_.settings.gamma, plan_.data.first, len(plan_.agents)) == (0.5, "", 1)
+    assert options[2]["ungated"] is False
+    file = tmp_path / "ES.csv"
+    assert told["load"] == [(file, get_contract("ES"), plan_.config, {"timezone": "Asia/Tokyo"})]
+    assert told["trading_days"] == [("market",)]
+    assert told["settings_tried"] == [(config, 9, Path("swept"))]
+    assert told["_judged"] == [
+        (f"policy of window-{number}", window, file, "market", out, tried)
+        for number, window in enumerate(windows, 1)
+    ]
+    judged = [f"judged policy of window-{number}" for number in (1, 2, 3)]
+    assert told["judge"] == [(judged, "market", tried)]
+    assert told["to_values"] == [(judged, "result", "sheet", "market", tried)]
+    assert told["write"] == [(out, "values", "result")]
+    assert told["verdict"] == [("values",)]
+    assert done.stdout.splitlines() == [
+        *(f"window {number} of 3: {window}" for number, window in enumerate(windows, 1)),
+        f"{verdict.sign} It made money. Of luck.",
+        f"page: {out / 'walk_forward.html'}",
+    ]
+    assert tomllib.loads((out / "walk_forward.toml").read_text())["trials"] == 9
