@@ -1,4 +1,4 @@
-"""Agents on a market with an edge and without: how they are trained, judged, and held to who learns nothing."""
+"""Agents on a market with an edge and without: how they are trained, judged and compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainers on the way to a return: what each is given, when its clock runs, and how all are compared."""
+"""Trainers on the way to a return: what each is given, when its clock runs, who was faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents of Phase 2 with and without Phase 1's weights: how long each is trained, judged and compared."""
+"""Agents of Phase 2 with and without Phase 1's weights: how long each is trained and judged."""
 
 from __future__ import annotations
 
