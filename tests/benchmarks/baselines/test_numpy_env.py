@@ -154,7 +154,17 @@ def test_episodes_begin_anew_by_themselves() -> None:
     assert ended >= 128
 
 
-@pytest.mark.parametrize("settings", [{"max_episode_bars": 60}, ODD], ids=["defaults", "odd"])
+BREACHED = {"max_episode_bars": 60, "trailing_drawdown_dollars": 150.0}
+"""An account so small that open trades are sold because of it."""
+LATE = {"max_episode_bars": 60, "sl_atr_mult": 50.0, "flat_by_minute": 700}
+"""Stops out of reach, and a bell that rings while trades are still opened."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_episode_bars": 60}, ODD, BREACHED, LATE],
+    ids=["defaults", "odd", "breached", "late"],
+)
 def test_every_step_is_the_reference_s(settings: dict[str, Any]) -> None:
     """Three environments side by side, each at its own place, with forbidden actions among them."""
     config = EnvConfig.phase1(**settings)

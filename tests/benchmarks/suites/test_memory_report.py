@@ -127,6 +127,7 @@ def test_rows_of_the_reference_come_from_its_own_process_or_say_why_not(
 
     def run(command: list[str], **how: Any) -> Any:
         asked.append(command[1:])
+        assert how == {"capture_output": True, "text": True, "check": False}
         code, out, error = ends.pop(0)
         return SimpleNamespace(returncode=code, stdout=out, stderr=error)
 
