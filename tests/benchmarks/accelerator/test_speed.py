@@ -283,3 +283,21 @@ def test_a_part_for_which_there_is_no_time_measures_nothing(
     assert {name: part["error"].rsplit("takes ", 1)[1] for name, part in parts.items()} == {
         name: f"{seconds} s" for name, seconds in {**needs, "profile": 20}.items()
     }
+
+
+def test_a_layout_s_program_is_one_update_at_its_sizes_in_its_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(speed, "training_settings", lambda values: ("settings", values))
+    monkeypatch.setattr(speed, "update", lambda *given: given)
+    sizes = {"n_envs": 64, "n_steps": 4, "batch_size": 128, "n_epochs": 3, "precision": "tf32"}
+    layout = Layout(form="cpu", **sizes)  # type: ignore[arg-type]
+    assert layout.program(9) == (("settings", sizes), 1, 9, "cpu")
+
+
+def test_the_device_s_own_count_is_kept_where_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats: list[Any] = [{"bytes_limit": 9.0, "peak_bytes_in_use": 7, "other": 1}, None]
+    device = SimpleNamespace(memory_stats=lambda: stats.pop(0))
+    monkeypatch.setattr(speed.jax, "devices", lambda: [device, None])
+    assert speed._device_memory() == {"peak_bytes_in_use": 7, "bytes_limit": 9}
+    assert speed._device_memory() == {}
