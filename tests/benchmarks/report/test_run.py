@@ -146,7 +146,9 @@ def test_a_report_is_run_gathered_written_and_says_what_is_not_complete(
 ) -> None:
     told: list[Any] = []
     result = SimpleNamespace(sections={ONCE.name: SimpleNamespace(status=status)})
-    monkeypatch.setattr(report, "run_all", lambda _, *given: told.append(given))
+    monkeypatch.setattr(
+        report, "run_all", lambda console, *given: told.append(given) or console.print("running")
+    )
     monkeypatch.setattr(report, "gather", lambda *given: told.append(given) or result)
     monkeypatch.setattr(report, "write_report", lambda *given: told.append(given))
     monkeypatch.setattr("benchmarks.report.page.render", lambda report: f"<{report.sections}>")
@@ -215,7 +217,12 @@ def test_a_section_is_merged_of_the_blocks_that_ended_well(
     assert [run.stale for run in report.gather_section(SEVERAL, tmp_path, 3).runs] == [False] * len(
         codes
     )
-    if not merged:
+    if merged:
+        monkeypatch.setattr(report, "MergedReport", lambda **values: SimpleNamespace(**values))
+        whole_report: Any = gather(Request(tmp_path, [SEVERAL, ONCE], 3, 60.0, quick=False), 12.5)
+        assert (whole_report.machine_info, whole_report.made.seconds) == ("machine", 12.5)
+        assert list(whole_report.sections) == [SEVERAL.name, ONCE.name]
+    else:
         reason = "said 0" if codes else "nothing was run"
         with pytest.raises(InputError) as refused:
             gather(Request(tmp_path, [SEVERAL], 3, 60.0, quick=False))
