@@ -17,9 +17,10 @@ from rich.console import Console
 
 from benchmarks.baselines.machine_rates import flops_per_step
 from benchmarks.baselines.reference_trainer import reference_settings
+from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.reports import RooflineReport, read_report
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, ShareRow
-from benchmarks.harness.statistics import Samples
+from benchmarks.harness.statistics import Samples, Summary
 from benchmarks.report.sections import measured_of
 from benchmarks.suites import roofline
 from benchmarks.suites.roofline import ABOVE_ONE, attained, count_bytes, main, show, xla_count
@@ -324,3 +325,47 @@ def test_options_reach_what_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     published = ("report", show, Path("o"))
     options = {**given, "legacy": False}
     assert asked == [(options, 2**28), published, ({**options, **few}, 2**20), published]
+
+
+@pytest.mark.parametrize("median", [0.75, 1.5])
+def test_rates_and_shares_are_shown_and_one_above_all_is_no_share(median: float) -> None:
+    rate = Samples.of([2e6, 2e6])
+    copy = MachineRow(name="copy", side="machine", envs=1, unit="bytes/s", rate=rate)
+    port = EnvironmentRow(name="port", side="port", envs=1, unit="steps/s", error="it broke")
+    share = ShareRow(name="a", limit="copy", needs_per_step=3.0, description="of bytes")
+    shares = (
+        replace(share, share=Summary(median=median, quartiles=(0.5, 2.0))),
+        replace(share, name="b", description="of others", error="a row that it needs failed"),
+    )
+    report = RooflineReport(
+        schema=1, machine_info=machine_info(), settings={}, bytes_per_step={}, xla_per_step={},
+        rows=(copy, port), shares=shares,
+    )  # fmt: skip
+    lines = [" ".join(line.split()) for line in _text(report).splitlines()]
+    assert lines == [
+        "row rate unit", "copy 2M bytes/s", "port - steps/s", "port: it broke", "program share of",
+        f"a {median:.3%} of bytes", "b failed of others", *([ABOVE_ONE] if median > 1 else []),
+    ]  # fmt: skip
+
+
+def test_a_share_needs_both_of_its_rows_and_is_of_each_round() -> None:
+    rates = {"fast": [10.0, 30.0], "slow": [5.0, 60.0], "gone": []}
+    rows = [
+        MachineRow(
+            name=name, side="machine", envs=1, unit="u", rate=Samples.of(each) if each else None,
+            error=None if each else "gone",
+        )
+        for name, each in rates.items()
+    ]  # fmt: skip
+
+    def of(name: str, limit: str) -> ShareRow:
+        return ShareRow(name=name, limit=limit, needs_per_step=4.0, description="x")
+
+    one, other, *without = attained(
+        [of("fast", "slow"), of("slow", "fast"), of("gone", "slow"), of("slow", "gone")], rows
+    )
+    assert one.share is not None
+    assert other.share is not None
+    assert (one.share.median, one.error) == (4 * (2.0 + 0.5) / 2, None)
+    assert other.share.median == 4 * (0.5 + 2.0) / 2
+    assert [(row.share, row.error) for row in without] == [(None, "a row that it needs failed")] * 2
