@@ -293,3 +293,32 @@ def test_a_report_is_shown_row_by_row(capsys: pytest.CaptureFixture[str]) -> Non
         "phase 2 over phase 1, 4 epochs: 0.50x",
         "ahead of b: 2.50x (1.25 - 3.75)",
     ]
+
+
+def test_options_reach_what_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        train_throughput, "read_or_generate", lambda *given: asked.append(given) or "bars"
+    )
+    monkeypatch.setattr(train_throughput, "measure", lambda *given: asked.append(given) or "report")
+    monkeypatch.setattr(train_throughput, "publish", lambda *given: asked.append(given))
+    given: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name != "legacy"}
+    given |= {"symbol": "NQ", "days": 9}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    words += ["--data", "a.csv", "--no-legacy", "--json", "o.json"]
+    for more in ([], ["--quick"]):
+        assert CliRunner().invoke(main, [*words, *more]).exit_code == 0
+    options = {**given, "data": Path("a.csv"), "legacy": False}
+    few = {"days": 4, "epochs": "1", "envs": 16, "n_steps": 8, "batch_size": 64, "workers": "2"}
+    few |= {
+        "batches": "32",
+        "rollout": 64,
+        "rounds": 2,
+        "seconds_per_row": 0.02,
+        "baseline_layouts": "",
+    }
+    published = ("report", train_throughput.show, Path("o.json"))
+    assert asked == [
+        (Path("a.csv"), "NQ", 9), ("bars", options), published,
+        (Path("a.csv"), "NQ", 4), ("bars", {**options, **few}), published,
+    ]  # fmt: skip
