@@ -1,10 +1,12 @@
-"""All commands of a program of click's, for tests that look at each of them."""
+"""All commands of a program of click's, and what stands for their parts in tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
+import pytest
 
 
 def commands_of(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -16,3 +18,27 @@ def commands_of(command: click.Command, path: str = "") -> Iterator[tuple[str, c
             below = command.get_command(context, name)
             assert below is not None
             yield from commands_of(below, f"{path} {name}".strip())
+
+
+class Parts:
+    """Stands for parts of a command, each of which is told apart by what it answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch, self.told = monkeypatch, {}  # type: ignore[var-annotated]
+
+    def stand_for(self, answers: dict[str, Any]) -> None:
+        """Let each place answer so, or what its function answers; remember what each was told."""
+        for place, answer in answers.items():
+            self.monkeypatch.setattr(place, self._part(place.rpartition(".")[2], answer))
+
+    def _part(self, name: str, answer: Any) -> Any:
+        def called(*given: Any, **named: Any) -> Any:
+            self.told.setdefault(name, []).append((*given, named) if named else given)
+            return answer(*given) if callable(answer) else answer
+
+        return called
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
+    return Parts(monkeypatch)

@@ -236,7 +236,8 @@ def what_training_brings(
             for name, other in others.items():
                 over = gain(played[OWN], other, every)
                 row[f"over_{name}"] = [over.mean, over.low, over.high]
-            rows.append({**row, "trades_a_day": played[OWN].trades / played[OWN].pnl.size})
+            trades = int(played[OWN].trades.sum())
+            rows.append({**row, "trades_a_day": trades / played[OWN].pnl.size})
     return rows
 
 

@@ -22,6 +22,7 @@ from markets import Bars, EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery, MaskablePPO
 from rltrader.__main__ import app
+from rltrader.options.run_toml import texts_of
 from rltrader.python.callbacks import Call
 from tests.jax_port.made_policy import make_policy
 from tests.jax_port.ppo.own.networks import OneHead
@@ -253,3 +254,55 @@ def test_one_that_is_loaded_goes_on_from_its_file(bars: Bars, tmp_path: Path) ->
     assert plan.initial_policy() is not None
     new, _, _ = begun(MaskablePPO(bars, ungated=True, **SMALL), folder=tmp_path / "new")
     assert new.initial == {}
+
+
+def test_markets_and_schedules_arrive_in_their_order_and_a_run_says_what_it_can(
+    bars: Bars, tmp_path: Path
+) -> None:
+    falling = {"learning_rate": lambda left: 1e-3 * left, "clip_range": lambda left: 0.1 + 0.1 * left}
+    several = [others(), bars]
+    agent = MaskablePPO(several, ungated=True, schedules=falling, total_timesteps=256, **SMALL)
+    plan, _, more = begun(agent, folder=tmp_path / "run")
+    assert [read.digest for read in plan.data.bars()] == [one.digest for one in several]
+    assert {name: list(one) for name, one in plan.schedules.items()} == {
+        "learning_rate": pytest.approx([0.5e-3, 0.0]),
+        "clip_range": pytest.approx([0.15, 0.1]),
+    }
+    assert more["texts"] == {}  # no option says a function
+    plan, _, more = begun(MaskablePPO(bars, ungated=True, **SMALL), folder=tmp_path / "plain")
+    assert more["texts"] == texts_of(plan) != {}
+
+
+def test_after_a_training_it_has_the_policy_of_its_run_and_goes_on_from_there(
+    bars: Bars, tmp_path: Path
+) -> None:
+    written: list[Path] = []
+
+    def run(plan: Plan, folder: Path, **_: Any) -> None:
+        folder.mkdir()
+        (folder / "policy-0.safetensors").write_text(f"of {folder.name}")
+        written.append(folder / "policy-0.safetensors")
+
+    agent = MaskablePPO(bars, ungated=True, **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jax_port.runs.run.run", run)
+        patch.setattr("jax_port.ppo.policy.load_policy", lambda path, own: (path, own))
+        for name in ("one", "two"):
+            assert agent.learn(128, folder=tmp_path / name) is agent
+            assert agent.folder == tmp_path / name
+            assert agent.policy == (written[-1], None)
+    plan, *_ = begun(agent, folder=tmp_path / "three")
+    assert plan.initial == {"path": str(written[1]), "sha256": file_digest(written[1])}
+
+
+def test_it_is_judged_in_the_rules_of_its_policy(
+    bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EnvConfig.phase1(max_episode_bars=33)
+    save_policy(tmp_path / "p.safetensors", make_policy(prepare(bars, config), config))
+    agent = MaskablePPO.load(tmp_path / "p.safetensors")
+    told: list[Any] = []
+    monkeypatch.setattr("jax_port.evaluation.evaluate.evaluate", lambda *given: told.append(given))
+    monkeypatch.setattr("jax_port.data.data_loader.prepare", lambda *given: given)
+    agent.evaluate(bars)
+    assert told == [(agent.policy, (bars, config))]

@@ -152,3 +152,49 @@ def test_episodes_begin_anew_by_themselves() -> None:
         assert (envs.state["balance"][done] == 5_000_000).all()
         assert np.isfinite(obs).all()
     assert ended >= 128
+
+
+BREACHED = {"max_episode_bars": 60, "trailing_drawdown_dollars": 150.0}
+"""An account so small that open trades are sold because of it."""
+LATE = {"max_episode_bars": 60, "sl_atr_mult": 50.0, "flat_by_minute": 700}
+"""Stops out of reach, and a bell that rings while trades are still opened."""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_episode_bars": 60}, ODD, BREACHED, LATE],
+    ids=["defaults", "odd", "breached", "late"],
+)
+def test_every_step_is_the_reference_s(settings: dict[str, Any]) -> None:
+    """Three environments side by side, each at its own place, with forbidden actions among them."""
+    config = EnvConfig.phase1(**settings)
+    world = World("ES stress", stress_bars("ES", seed=3), "")
+    market = prepare(world.bars, config)
+    side: Any = trading_pair([world], config, [market]).reference
+    envs, lanes = NumpyEnvs(market, config, 3, seed=1), [side.make(0) for _ in range(3)]
+    obs, rng, seen = envs.reset(), np.random.default_rng(2), np.zeros(3, int)
+
+    def begin(rows: Any) -> None:
+        for row in rows:
+            side.reset(lanes[row], int(envs.state["step_idx"][row]))
+
+    begin(range(3))
+    for _ in range(250):
+        actions = rng.choice([0, 1, 2], size=3, p=[0.6, 0.2, 0.2])
+        outcome = envs.advance(actions)
+        obs = envs.observe()
+        for row, lane in enumerate(lanes):
+            theirs, reward, terminated, truncated, _ = lane.step(int(actions[row]))
+            np.testing.assert_allclose(obs[row], theirs, rtol=1e-5, atol=1e-5)
+            assert outcome["reward"][row] == pytest.approx(reward, abs=1e-5)
+            assert (outcome["terminated"][row], outcome["truncated"][row]) == (terminated, truncated)
+            told = side.read(lane)
+            assert {name: int(envs.state[name][row]) for name in FIELDS} == {
+                name: int(told[name]) for name in FIELDS
+            }
+        seen += [outcome["forbidden"].sum(), (outcome["trade_pnl"] != 0).sum(), 0]
+        done = np.flatnonzero(outcome["terminated"] | outcome["truncated"])
+        seen[2] += len(done)
+        envs._begin(done)
+        begin(done)
+    assert (seen > [20, 10, 2]).all()

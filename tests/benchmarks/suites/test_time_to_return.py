@@ -1,3 +1,8 @@
+"""Trainers on the way to a return: what each is given, when its clock runs, who was faster."""
+
+from __future__ import annotations
+
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -5,6 +10,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace as replace_fields
+from rich.console import Console
 
 from benchmarks.baselines.learners import Greedy
 from benchmarks.baselines.pattern_agents import HeldOutMarket
@@ -194,3 +201,101 @@ def test_a_process_that_dies_is_a_row() -> None:
 def test_an_unknown_trainer_is_named() -> None:
     with refuses():
         CliRunner().invoke(command, ["--trainers", "trl"], catch_exceptions=False)
+
+
+def test_each_trainer_is_given_the_plan_s_market_and_its_own_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {**TINY, "batch_size": 32, "epochs": 3, "learning_rate": 0.0125, "workers": 2}
+    options |= {"rollout": 128, "reference_batch": 16, "every": 0.25, "days": 6, "hidden": 24}
+    plan = make_plan(options)
+    assert (plan.days, plan.starts, plan.share, plan.limit_seconds, plan.every) == (
+        6,
+        64,
+        0.5,
+        10.0,
+        0.25,
+    )
+    ours, theirs = plan.settings, plan.reference
+    assert (ours.n_envs, ours.n_steps, ours.batch_size, ours.n_epochs) == (8, 16, 32, 3)
+    assert (ours.network.pi, ours.network.vf, ours.learning_rate) == ((24, 24), (24, 24), 0.0125)
+    same = time_to_return.reference_settings(3, 2, 16, 128)
+    assert theirs == replace(same, learning_rate=0.0125) != same
+    monkeypatch.setattr(time_to_return, "make_params", lambda *given: ("params", *given))
+    monkeypatch.setattr(time_to_return, "PortLearner", lambda *given: ("port", *given))
+    monkeypatch.setattr(time_to_return, "ReferenceLearner", lambda *given: ("reference", *given))
+    monkeypatch.setattr(time_to_return, "pattern_bars", lambda *given, **named: (*given, named))
+    monkeypatch.setattr(time_to_return, "BASELINES", {"rejax": lambda *given: ("rejax", *given)})
+    config = time_to_return.CONFIG
+    params = ("params", config, 6, 1.0)
+    made: Any = [time_to_return.make_learner(name, plan, 5) for name in ("port", "maskable", "rejax")]
+    assert made == [
+        ("port", params, config, replace(ours, seed=5)),
+        ("reference", ("ES", {"days": 6, "seed": 1, "strength": 1.0}), config, replace(theirs, seed=5)),
+        ("rejax", params, replace(ours, seed=5)),
+    ]
+
+
+def test_trainers_are_run_in_their_order_with_each_seed_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def run(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
+        asked.append((name, plan, seed))
+        row = time_to_return.blank_row(name, plan, seed)
+        seconds = (2.0 if name == "port" else 8.0) + seed
+        return replace_fields(row, seconds=seconds, curve=(ReturnPoint(seconds, 9, 70.0),), steps=9)
+
+    monkeypatch.setattr(time_to_return, "run_in_process", run)
+    out = tmp_path / "report.json"
+    given = {**TINY, "share": 0.25, "limit_seconds": 20.0, "every": 0.125}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    words += ["--trainers", "maskable,port", "--seeds", "3", "--json", str(out)]
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 0, done.exception
+    plan = make_plan(given)
+    assert asked == [(name, plan, seed) for seed in range(3) for name in ("maskable", "port")]
+    report = json.loads(out.read_text())
+    assert [(row["trainer"], row["seed"]) for row in report["rows"]] == [
+        (name, seed) for name, _, seed in asked
+    ]
+    assert report["trainer_settings"]["port"]["n_envs"] == 8
+    assert report["trainer_settings"]["maskable"]["learning_rate"] == 1e-3
+    assert report["ahead"]["maskable"]["ratio"] == 3.0
+    assert report["settings"]["share"] == "0.25"
+    assert "port, seed 2: reached in 4.0 s, 9 steps" in done.output
+    asked.clear()
+    CliRunner().invoke(command, [*words, "--quick"])
+    few = {"days": 4, "starts": 64, "limit_seconds": 0.05, "every": 0.02}
+    assert asked[0][1] == make_plan({**given, **few})
+
+
+def test_rows_are_shown_with_how_far_they_got(capsys: pytest.CaptureFixture[str]) -> None:
+    curve = (ReturnPoint(1.0, 50, 20.0), ReturnPoint(1234.0, 100, -5.0))
+    row = ReturnRow(
+        name="ours", trainer="port", seed=3, limit_seconds=2000.0, masks=True, compile_seconds=2.25,
+        seconds=1234.56, steps=98_765, curve=curve, target_return_dollars=4321.0,
+    )  # fmt: skip
+    late = replace_fields(row, name="late", seconds=None, masks=False, compile_seconds=None)
+    failed = replace_fields(row, name="broken", seed=4, error="it broke")
+    report = ReturnReport(
+        schema=1, machine_info=time_to_return.machine_info(), settings={}, trainer_settings={},
+        rows=(row, late, failed),
+        ahead={
+            "late": TimeRatio(ratio=2.5, at_least=True), "other": TimeRatio(ratio=0.5, at_least=False),
+        },
+    )  # fmt: skip
+    time_to_return.show(report, Console(width=150))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "to a mean PnL of $4,321 an episode",
+        "trainer masks seed compile seconds steps best of the limit",
+        "ours yes 3 2.2 s 1,234.6 s 98,765 $20 1,234 of 2,000 s",
+        "late no 3 0.0 s not reached 98,765 $20 1,234 of 2,000 s",
+        "broken 4 failed",
+        "late took at least 2.50x as long as the port",
+        "other took 0.50x as long as the port",
+        "broken, seed 4, failed: it broke",
+    ]
+    assert time_to_return.summary_line(late) == "late, seed 3: not reached, 98,765 steps"

@@ -258,3 +258,36 @@ def test_asked_to_stop_it_ends_with_the_signal_s_code_and_its_answers(
     assert "3 new answers" in result.output
     assert load_table(tmp_path / "table").rows.tolist() == [120, 121, 122]
     assert shown == ["1 ok", "1 ok, 1 late", "1 ok, 2 late"]
+
+
+def test_a_server_is_asked_about_the_bars_that_are_left_in_the_words_that_were_asked_for(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    async def asked(store: AdviceStore, *given: Any) -> PassCounts:
+        told.append(given)
+        return PassCounts(sent=0, answered=0)
+
+    class Session:
+        def __init__(self, settings: Any) -> None:
+            told.append(settings)
+
+        async def __aenter__(self) -> str:
+            return "session"
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr("markets.advice.passes.run_chat", asked)
+    monkeypatch.setattr("markets.advice.chat.client.open_session", Session)
+    monkeypatch.setattr(AdviceStore, "left", lambda store, rows: rows[1:])
+    server = ("--advisor", "chat", "--url", "http://127.0.0.1:1/v1", "--model", "tiny", "--yes")
+    more = ("--context", "33", "--masked", "--first-bar", "200", "--last-bar", "208", "--every", "4")
+    result = CliRunner().invoke(app, ["advise", "run", *words, *server, *more, "--retries", "3"])
+    assert result.exit_code == 0, result.exception
+    settings, (view, session, left, prompt, *_) = told
+    assert (settings.model, settings.retries) == ("tiny", 3)
+    assert (view.symbol, session) == ("ES", "session")
+    assert left.tolist() == view.rows(4, 200, 208)[1:].tolist()
+    assert (prompt.bars, prompt.masked) == (33, True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from markets.advice.chat.client import ChatSettings
+from markets.advice.store import ABOUT
 from markets.advice.table import load_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -76,3 +80,59 @@ def test_a_batch_is_of_a_table_that_is_there_and_of_its_bars(words: list[str], t
     for command in ("read", "forget"):
         check_error(CliRunner().invoke(app, ["advise", "batch", command, str(path), *others]).exception)
     assert "8 bars are to be asked again" in advise("batch", "forget", str(path), *words)
+
+
+def test_a_batch_is_asked_as_the_options_say(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("markets.advice.batch.write_batch", lambda *given: told.append(given) or 1234)
+    more = ("--model", "tiny", "--every", "7", "--context", "33", "--masked", "--temperature", "0.375")
+    more = (*more, "--max-tokens", "123", "--constrain", "none", "--cutoff", "2024-06-30")
+    said = advise("batch", "write", "questions.jsonl", *words, *more, "--session", "all")
+    assert said == (
+        "1,234 requests in questions.jsonl; read the output with: rltrader advise batch read\n"
+    )
+    ((store, view, rows, settings, prompt, file),) = told
+    assert settings == ChatSettings(
+        "http://offline/v1", "tiny", temperature=0.375, max_tokens=123, constrain="none"
+    )
+    assert (prompt.bars, prompt.masked, file) == (33, True, Path("questions.jsonl"))
+    np.testing.assert_array_equal(rows, view.rows(7))
+    about = store.about
+    assert (about.cutoff, about.masked, about.prompt_bars, about.key.data) == (
+        *("2024-06-30", True, 33),
+        view.digest,
+    )
+    told.clear()
+    advise("batch", "write", "b", *words, *more, "--session", "all", "--url", "http://here/v1")
+    assert told[0][3].url == "http://here/v1"
+
+
+@pytest.mark.parametrize("session", ["rth", "all"])
+@pytest.mark.parametrize("command", ["batch write", "batch read", "batch forget", "replay"])
+def test_the_market_is_seen_in_the_session_that_was_asked_for(
+    command: str, session: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def stop(bars: Any, session: str) -> None:
+        asked.append((bars.files, bars.symbols, session))
+        raise KeyboardInterrupt
+
+    where = "tables" if command == "replay" else "batches"
+    monkeypatch.setattr(f"rltrader.advice.{where}.read_view", stop)
+    monkeypatch.setattr("markets.advice.table.load_table", lambda path: None)
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / ABOUT).touch()
+    given = words if command != "replay" else words[:-2]
+    CliRunner().invoke(app, ["advise", *command.split(), "name", *given, "--session", session])
+    assert asked == [((tmp_path / "ES.csv",), ("ES",), session)]
+
+
+def test_a_batch_is_forgotten_by_its_files_name(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("rltrader.advice.batches._open", lambda *_: ("view", "store"))
+    monkeypatch.setattr("markets.advice.batch.forget_batch", lambda *given: told.append(given) or 1234)
+    said = advise("batch", "forget", "some/where/batch.jsonl", *words)
+    assert (told, said) == ([("store", "batch.jsonl")], "1,234 bars are to be asked again\n")

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -17,7 +19,7 @@ from jax_port.data.data_loader import prepare
 from jax_port.data.trained_contract import describe_contract
 from jax_port.evaluation.advice_comparison.comparison import make_arms, make_own_arms
 from jax_port.evaluation.advice_comparison.report import FILES
-from jax_port.ppo.policy import save_policy
+from jax_port.ppo.policy import load_policy, save_policy
 from markets import EnvConfig, InputError
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
@@ -25,7 +27,7 @@ from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
-from rltrader.advice.comparing import compare
+from rltrader.advice.comparing import _same_network, compare, read_others
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import check_error
@@ -285,3 +287,35 @@ def test_a_damaged_table_is_refused(folder: Path, tmp_path: Path, damage: str) -
         pd.DataFrame({"row": [1]}).to_parquet(path)
     done = evaluate(folder, path, tmp_path / "out")
     check_error(done.exception, *([r"(?<=table of advice \().*(?=\);)"] if damage == "cut" else []))
+
+
+def test_policies_of_other_seeds_are_all_taken_and_each_is_held_to_those_before_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    market = prepare(BARS, CONFIG)
+    seen = {"symbol": "ES", "first": "2025-01-06", "last": "2025-01-08"}
+    paths = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    for path, seed, data in zip(paths, (3, 4, 5, 4), (None, None, seen, None), strict=True):
+        save_policy(path, make_policy(market, CONFIG, seed=seed, data=data))
+    first, rows = load_policy(folder / "policy-0.safetensors"), np.arange(900, 1100)
+    for allowed, given in ((False, paths[:2]), (True, paths[:3])):
+        found = read_others(given, first, market, rows, allow_overlap=allowed)
+        assert [one.about for one in found] == [load_policy(path).about for path in given]
+        for one, path in zip(found, given, strict=True):
+            leaves = jax.tree.leaves(one.params), jax.tree.leaves(load_policy(path).params)
+            assert all(map(np.array_equal, *leaves))
+    for allowed, given in ((False, paths[1:3]), (True, [paths[1], paths[0], paths[3]])):
+        with pytest.raises(InputError) as refused:
+            read_others(given, first, market, rows, allow_overlap=allowed)
+        assert str(refused.value).startswith(f"{given[-1]}: ")
+
+
+@pytest.mark.parametrize("differs", ["weights", "statistics", "nothing"])
+def test_networks_are_the_same_by_all_their_weights_and_statistics(differs: str) -> None:
+    def policy(*numbers: float) -> Any:
+        one, other, statistics = numbers
+        weights = {"a": np.zeros(3), "b": np.array([1.0, one]), "c": np.array([other])}
+        return SimpleNamespace(params=weights, statistics={"mean": np.array([2.0, statistics])})
+
+    numbers = {"weights": (1.0, 2.5, 3.0), "statistics": (1.0, 2.0, 3.5), "nothing": (1.0, 2.0, 3.0)}
+    assert _same_network(policy(1.0, 2.0, 3.0), policy(*numbers[differs])) == (differs == "nothing")

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from foundation.errors import InputError
-from markets.advice.service import AdviceService
+from markets.advice.chat.client import ChatSettings
+from markets.advice.service import AdviceService, ask_rules
 from markets.bars import FEATURES
 from rltrader.advice.serving import serve
 from tests.sentences import refuses
@@ -90,6 +92,31 @@ def test_it_says_where_it_is_and_what_it_answered(
     ]
     with socket.socket() as free:  # and gives its port back
         free.bind(("127.0.0.1", port))
+
+
+def test_a_model_is_asked_as_the_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("markets.advice.service.ask_chat", lambda *given: asked.append(given) or "ask")
+    monkeypatch.setattr(
+        "markets.advice.service.AdviceService", lambda *given: asked.append(given) or 1 / 0
+    )
+    monkeypatch.setenv("MINE", "sekrit")
+    port = free_port()
+    words = ("--port", str(port), "--timeout", "7.5", "--temperature", "0.375", "--max-tokens", "123")
+    more = ("--constrain", "none", "--context", "33", "--masked", "--key-variable", "MINE")
+    with pytest.raises(ZeroDivisionError):
+        serve.main([*SERVER, *words, *more], standalone_mode=False)
+    (settings, prompt), served = asked
+    assert served == ("ask", port)
+    assert (prompt.bars, prompt.masked) == (33, True)
+    assert settings == ChatSettings(
+        "http://127.0.0.1:1/v1", "tiny", timeout=7.5, temperature=0.375, max_tokens=123,
+        constrain="none", key_variable="MINE",
+    )  # fmt: skip
+    asked.clear()
+    with pytest.raises(ZeroDivisionError):
+        serve.main(["--port", str(port)], standalone_mode=False)
+    assert asked == [(ask_rules, port)]
 
 
 @pytest.mark.costly

@@ -218,3 +218,40 @@ def test_all_that_was_asked_for_reaches_the_replay(
     assert [list(one.values()) for one in reached] == [
         [live, ("bars of", "contract"), folder, 2.5, "fusion"] for folder in (named, given)
     ]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("out", [True, False])
+def test_a_report_of_all_logs_is_written_shown_and_its_page_named(
+    as_json: bool, out: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def replay_one(file: Path, bars: Any, *more: Any) -> Any:
+        told.append((file.name, bars.files, bars.timezone, *more))
+        return {"of": file.name}
+
+    joined = {**REPORT, "verdict": "different"}
+    monkeypatch.setattr(module, "_replay_one", replay_one)
+    monkeypatch.setattr(module, "_show", lambda report: told.append(("shown", report)))
+    monkeypatch.setattr(
+        "parity.live_replay.together.join_reports", lambda reports: told.append(reports) or joined
+    )
+    monkeypatch.setattr(
+        "parity.live_replay.page.write_report", lambda *given: told.append(("written", *given))
+    )
+    words = ["a", "b", "--data", "ES.csv", "--tz", "Asia/Tokyo"]
+    more = [*(["--out", str(tmp_path)] if out else []), *(["--json"] if as_json else [])]
+    result = CliRunner().invoke(replay, [*words, *more])
+    assert result.exit_code == 1
+    assert told == [
+        *((name, (Path("ES.csv"),), "Asia/Tokyo", None, 0.0) for name in "ab"),
+        [{"of": "a"}, {"of": "b"}],
+        *([("written", tmp_path, joined)] if out else []),
+        *([] if as_json else [("shown", joined)]),
+    ]
+    page = f"page: {tmp_path / 'replay.html'}\n" if out and not as_json else ""
+    if as_json:
+        assert json.loads(result.stdout) == joined
+    else:
+        assert result.stdout == page

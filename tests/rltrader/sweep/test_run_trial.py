@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -258,3 +260,65 @@ def test_a_trial_that_ended_and_whose_checkpoints_are_gone_is_trained_beside_it(
     (left / "checkpoints" / "1.safetensors").touch()
     _, name, more = begun(task, 7, PROOFS, origin=2)
     assert (name, more["begin"]) == ("0002", False)
+
+
+SCORES = {"early": Score(3.0, 0.5, 4, 9), "late": Score(30.1234567, 0.123456789012, 5, 8)}
+
+
+def ended_trial(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any, lost: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """Return what a trial comes to whose training is ``run``, and what is noted with it."""
+    validation: Any = SimpleNamespace(score=SCORES.get)
+    options = {**task.options, "seeds": 2}
+    task = replace(task, folder=tmp_path, validation=validation, options=options, objective="sharpe")
+    noted: dict[str, Any] = {}
+    trial: Any = SimpleNamespace(
+        number=4, params={"learning_rate": 0.125}, user_attrs={}, set_user_attr=noted.__setitem__,
+        report=lambda value, step: None, should_prune=lambda: True,
+    )  # fmt: skip
+    monkeypatch.setattr(run_trial, "prove", lambda *_: PROOFS["False"])
+    monkeypatch.setattr(run_trial.Lease, "lost", property(lambda _: lost))
+    monkeypatch.setattr(run_trial, "shown_proof", lambda folder: {"verdict": f"same in {folder.name}"})
+    monkeypatch.setattr(runs, "run", run)
+    return run_trial.run_trial(task, trial, 9.0, Console(quiet=True)), noted
+
+
+def test_a_trial_is_judged_cut_short_and_noted_while_it_is_trained(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(plan: Plan, folder: Path, on_update: Any, stop: Any, **more: Any) -> bool:
+        (folder / "checkpoints").mkdir(parents=True)
+        total = plan.settings.num_updates
+        assert (more["enough"](), stop()) == (False, False)
+        more["watch"](Moment(total // 2, [], lambda: ["early", "late"]))
+        assert more["enough"]()
+        return True
+
+    found, noted = ended_trial(task, tmp_path, monkeypatch, run)
+    assert found == (pytest.approx((0.5 + 0.123456789012) / 2), True)
+    assert 0 <= noted.pop("seconds") < 60
+    assert noted == {
+        "pnl": [3.0, 30.123457], "sharpes": [0.5, 0.123456789], "days": 9, "folder": "trials/0004",
+        "parity": "same in 0004",
+    }  # fmt: skip
+    assert not (tmp_path / "trials" / "0004" / "checkpoints").exists()
+
+
+def test_a_trial_that_is_stopped_says_the_signal_and_one_that_is_lost_that_it_is(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(plan: Plan, folder: Path, on_update: Any, stop: Any, **more: Any) -> bool:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not stop():
+            on_update(1, [{"steps_per_second": 1.0, "episode_pnl_dollars": None}])
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop()
+        return False
+
+    with pytest.raises(run_trial.Stopped) as stopped:
+        ended_trial(task, tmp_path, monkeypatch, run)
+    assert stopped.value.code == 143
+    with pytest.raises(run_trial.LostError):
+        ended_trial(task, tmp_path, monkeypatch, run, lost=True)
+    assert (tmp_path / "trials" / "0004" / "checkpoints").is_dir()

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import optuna
 import pytest
 from optuna.study import StudyDirection
@@ -17,6 +18,13 @@ from rich.console import Console
 
 from foundation.errors import InputError
 from foundation.files import WriteError
+from jax_port.data.data_loader import prepare
+from jax_port.data.held_out import starts_within
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs.training_data import trading_days
+from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
+from rltrader.options.bars import _collect
 from rltrader.sweep import search
 from rltrader.sweep.attempts import SharedTrials
 from rltrader.sweep.command import sweep
@@ -215,3 +223,90 @@ def test_a_worker_that_joins_leaves_the_sweep_s_file_and_takes_its_own_lease(
     values = json.loads((out / "sweep.json").read_text())
     assert values["judge_first"] == "2025-01-08"
     assert (values["seeds"], values["study"], values["objective"]) == (2, "out", "pnl")
+
+
+def test_trials_share_their_bars_days_and_judgements_and_workers_agree_on_all_of_it(
+    tmp_path: Path,
+) -> None:
+    words = ("--synthetic", "9", "--validate", "3", "--trials", "5", "--seeds", "2", "--gamma", "0.5")
+    more = ("--objective", "sharpe", "--judgements", "7", "--pruner", "halving", "--phase", "2")
+    context = sweep.make_context("sweep", [*words, *more, "--symbol", "NQ", "--out", str(tmp_path)])
+    options = {**search.ELSEWHERE, **context.params}
+    bars = _collect(options)
+    task, asked = search._prepare(bars, options, tmp_path)
+    days = trading_days(prepare(synthetic_bars("NQ", days=9, seed=0), EnvConfig.phase2()))
+    split = [str(day) for day in (days[0], days[4], days[6], days[8])]
+    assert [str(day) for day in task.split] == split
+    assert (task.bars, task.options, task.folder) == (bars, options, tmp_path)
+    assert (task.objective, task.judgements, task.programs) == ("sharpe", 7, {})
+    judged = task.validation
+    market = prepare(synthetic_bars("NQ", days=9, seed=0), EnvConfig.phase2())
+    np.testing.assert_array_equal(
+        judged.rows, starts_within(market, EnvConfig.phase2(), days[6], days[8])
+    )
+    assert search._dates(task) == {
+        "train_first": split[0], "train_last": split[1],
+        "judge_first": split[2], "judge_last": split[3],
+    }  # fmt: skip
+    settings = json.loads(json.dumps(TrainSettings().override(gamma=0.5).to_dict()))
+    assert asked == {
+        "settings": settings, "environment": json.loads(json.dumps(EnvConfig.phase2().to_dict())),
+        "bars": market.digest, "dates": split, "seeds": 2, "objective": "sharpe", "judgements": 7,
+        "pruner": "halving",
+    }  # fmt: skip
+
+
+def test_a_worker_runs_trials_until_none_is_left_and_writes_the_table_after_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, config = tmp_path / "out", tmp_path / "es.toml"
+    config.write_text("[search]\ngamma = [0.97, 0.99]\nlearning_rate = { low = 0.1, high = 0.2 }\n")
+    days = [date(2025, 1, day) for day in (2, 6, 8, 9)]
+    planned: list[Any] = []
+    task = SimpleNamespace(plan=planned.append, split=days, folder=out)
+    left, told = ["one", "two"], []  # type: ignore[var-annotated]
+
+    class Trials:
+        def __init__(self, study: Any, *_: Any) -> None:
+            told.append(("space", study.user_attrs[search.ASKED]))
+
+        def next(self) -> str | None:
+            return left.pop(0) if left else None
+
+    def ended(shared: Any, task: Any, trial: str, lease: float, console: Console) -> str:
+        assert isinstance(shared, Trials)
+        told.append((trial, lease))
+        return f"{trial} ended"
+
+    rows = [{"rows": 1}, {"rows": 2}, {"rows": 3}]
+    write = lambda folder, rows, about, seeds: told.append((rows, about, seeds, folder))  # noqa: E731
+    monkeypatch.setattr(search, "_prepare", lambda *_: (task, {"bars": "x"}))
+    monkeypatch.setattr(search, "SharedTrials", Trials)
+    monkeypatch.setattr(search, "prove", lambda *_: None)
+    monkeypatch.setattr(search, "_ended", ended)
+    monkeypatch.setattr(search.table, "ranked", lambda _: rows.pop(0))
+    monkeypatch.setattr(search.table, "write", write)
+    monkeypatch.setattr(search.table, "show", lambda *given: told.append(given[:3]))
+    words = ("--trials", "5", "--seeds", "3", "--lease", "7", "--objective", "sharpe")
+    words = (*words, "--out", str(out), "--config", str(config))
+    sweep.main(list(words), standalone_mode=False)
+    (_, asked), *rest = told
+    assert (asked["bars"], sorted(asked["space"])) == ("x", ["gamma", "learning_rate"])
+    assert json.loads(asked["space"]["gamma"])["attributes"] == {"choices": [0.97, 0.99]}
+    assert planned == [{}]
+    about = {
+        "study": "out", "objective": "sharpe", "train_first": "2025-01-02", "train_last": "2025-01-06",
+        "judge_first": "2025-01-08", "judge_last": "2025-01-09",
+    }  # fmt: skip
+    assert rest == [
+        *(("one", 7.0), ({"rows": 1}, about, 3, out), ("two", 7.0), ({"rows": 2}, about, 3, out)),
+        *(({"rows": 3}, about, 3, out), ({"rows": 3}, "sharpe", out)),
+    ]
+    assert capsys.readouterr().out == "one ended\ntwo ended\n"
+
+
+def test_another_objective_is_said_in_its_own_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "run_trial", lambda *_: (0.12345, True))
+    task: Any = SimpleNamespace(objective="sharpe")
+    said = search._ended(cast(SharedTrials, Told()), task, TRIAL, 9.0, Console(quiet=True))
+    assert said == "trial 7: 0.123, cut short"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy.pool import NullPool
 
+from rltrader.sweep import storage
 from rltrader.sweep.storage import JOURNAL, open_storage, shown
 from tests.sentences import refuses
 
@@ -55,3 +60,49 @@ def test_a_journal_lies_where_it_is_said_to(tmp_path: Path, monkeypatch: pytest.
     for place, path in ((None, tmp_path / "out" / JOURNAL), ("shared/s", tmp_path / "shared" / "s")):
         open_storage(place, tmp_path / "out")
         assert path.is_file()
+
+
+class Proxy:
+    """Stands for Optuna's proxy, which answers or does not."""
+
+    answers = True
+
+    def __init__(self, **where: object) -> None:
+        self.where = where
+
+    def wait_server_ready(self, timeout: float) -> None:
+        self.where["timeout"] = timeout
+        if not self.answers:
+            raise ConnectionError
+
+
+def test_a_proxy_is_asked_where_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "GrpcStorageProxy", Proxy)
+    monkeypatch.setattr(storage, "find_spec", lambda name: name == "grpc" or None)
+    found: Any = open_storage("grpc://some.host:4321", tmp_path)
+    assert found.where == {"host": "some.host", "port": 4321, "timeout": 10.0}
+    monkeypatch.setattr(Proxy, "answers", False)
+    with refuses():
+        open_storage("grpc://some.host:4321", tmp_path)
+    monkeypatch.setattr(storage, "find_spec", lambda name: None)
+    with refuses():
+        open_storage("grpc://some.host:4321", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "url", "engine"),
+    [
+        ("postgres://me@h/x", "postgresql+psycopg://me@h/x", {"poolclass": NullPool}),
+        ("postgresql://h/x?a=://b", "postgresql+psycopg://h/x?a=://b", {"poolclass": NullPool}),
+        ("mysql+pymysql://h/x", "mysql+pymysql://h/x", {"poolclass": NullPool}),
+        ("sqlite:///x.db", "sqlite:///x.db", {}),
+    ],
+)
+def test_a_database_is_opened_by_its_own_driver_and_holds_no_connection(
+    place: str, url: str, engine: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", types.ModuleType("psycopg"))
+    monkeypatch.setattr(storage, "RDBStorage", lambda *given, **named: (given, named))
+    assert open_storage(place, tmp_path) == ((url,), {"engine_kwargs": engine})

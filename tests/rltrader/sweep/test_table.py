@@ -8,6 +8,8 @@ from typing import Any
 
 import optuna
 import pandas as pd
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -125,3 +127,75 @@ def test_an_attempt_that_came_to_its_end_counts_whatever_came_after() -> None:
         made.add_trial(optuna.create_trial(state=state, value=value, user_attrs=attributes))
     (row,) = ranked(made.get_trials())
     assert (row["trial"], row["state"], row["value"], row["why"]) == (0, "complete", 2.0, "")
+
+
+def two_of_other_settings() -> optuna.Study:
+    """Return a trial of two seeds, and a better one of three whose settings are others."""
+    made = optuna.create_study(direction="maximize")
+    floats, counts = FloatDistribution(0.0, 9.0), IntDistribution(1, 99)
+    for value, params, pnl, sharpes in (
+        (3.0, {"n_steps": 64, "gamma": 0.123456}, [1.0, 5.0], [0.25, 0.75]),
+        (6.0, {"gamma": 0.5, "lr": 0.0000123}, [2.0, 6.0, 10.0], [0.5, 0.125, 0.5]),
+    ):
+        number = len(made.trials)
+        notes = {"pnl": pnl, "sharpes": sharpes, "days": 3 + number, "seconds": 1.5 + number}
+        notes |= {"parity": f"p{number}", "folder": f"trials/000{number}"}
+        each = {name: counts if name == "n_steps" else floats for name in params}
+        made.add_trial(
+            optuna.create_trial(
+                state=TrialState.COMPLETE,
+                value=value,
+                params=params,
+                distributions=each,
+                user_attrs=notes,
+            )
+        )
+    return made
+
+
+def test_every_field_of_a_trial_is_written_and_shown(tmp_path: Path) -> None:
+    rows = ranked(two_of_other_settings().get_trials())
+    first = {
+        "rank": 1, "trial": 1, "state": "complete", "value": 6.0, "pnl": 6.0, "spread": 4.0,
+        "sharpe_day": 0.375, "sharpes": [0.5, 0.125, 0.5], "days": 4, "seconds": 2.5, "parity": "p1",
+        "folder": "trials/0001", "why": "", "settings": {"gamma": 0.5, "lr": 0.0000123},
+    }  # fmt: skip
+    second = {
+        "rank": 2, "trial": 0, "state": "complete", "value": 3.0, "pnl": 3.0, "spread": 8**0.5,
+        "sharpe_day": 0.5, "sharpes": [0.25, 0.75], "days": 3, "seconds": 1.5, "parity": "p0",
+        "folder": "trials/0000", "why": "", "settings": {"n_steps": 64, "gamma": 0.123456},
+    }  # fmt: skip
+    assert rows == [first, second]
+    write(tmp_path, rows, {"study": "s", "judge_first": "2025-01-08"}, 3)
+    assert (tmp_path / "trials.csv").read_text().splitlines() == [
+        "rank,trial,state,value,pnl,spread,sharpe_day,days,seconds,parity,folder,why,gamma,lr,n_steps",
+        "1,1,complete,6.0,6.0,4.0,0.375,4,2.5,p1,trials/0001,,0.5,1.23e-05,",
+        f"2,0,complete,3.0,3.0,{8**0.5},0.5,3,1.5,p0,trials/0000,,0.123456,,64",
+    ]
+    assert json.loads((tmp_path / "sweep.json").read_text()) == {
+        "study": "s", "judge_first": "2025-01-08", "chosen_from": 5, "seeds": 3, "best": 1,
+        "sharpes": [0.5, 0.125, 0.5, 0.25, 0.75], "trials": rows,
+    }  # fmt: skip
+    console = Console(record=True, width=150)
+    show(rows, "pnl", tmp_path, console)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert lines == [
+        "rank trial an episode +/- Sharpe of a day gamma lr n_steps",
+        "1 1 complete $6.00 $4.00 0.375 0.5 1.23e-05",
+        "2 0 complete $3.00 $2.83 0.500 0.1235 64",
+        "ranked by the PnL of an episode on the days left out of training; all of it: "
+        f"{tmp_path / 'trials.csv'}",
+    ]
+
+
+@pytest.mark.parametrize("count", [20, 22])
+def test_a_long_table_is_shown_as_far_as_fits_and_says_where_the_rest_is(count: int) -> None:
+    row = {"trial": 1, "state": "complete", "pnl": None, "spread": None, "sharpe_day": None}
+    rows = [{"rank": rank, "settings": {}, **row} for rank in range(1, count + 1)]
+    console = Console(record=True, width=150)
+    show(rows, "sharpe", Path("out"), console)
+    _, *lines = (" ".join(line.split()) for line in console.export_text().splitlines())
+    assert lines[:20] == [f"{rank} 1 complete" for rank in range(1, 21)]
+    ranked_by = "ranked by the Sharpe ratio of a day on the days left out of training"
+    ending = f"{ranked_by}; all of it: out/trials.csv"
+    assert lines[20:] == [*(["2 more in out/trials.csv"] if count == 22 else []), ending]
