@@ -163,6 +163,27 @@ def test_quotes_are_no_trades(tmp_path: Path, name: str) -> None:
         read_bars(path, "ES")
 
 
+@pytest.mark.parametrize(("kinds", "refused"), [((33, 33), False), ((33, 32), True), ((34, 34), True)])
+def test_records_of_one_length_of_minutes_or_seconds_are_read(
+    tmp_path: Path, kinds: tuple[int, int], refused: bool
+) -> None:
+    """A second's record among minutes would be a bar of its own minute."""
+    head = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
+    start = 1_736_865_000_000_000_000
+    rows = [
+        f"{start + minute * 60_000_000_000},{kind},1,4916,6500000000000,6500500000000,6499250000000,"
+        "6500250000000,1\n"
+        for minute, kind in enumerate(kinds)
+    ]
+    path = tmp_path / "mixed.csv"
+    path.write_text(head + "".join(rows))
+    if not refused:
+        assert len(read_bars(path, "ES").frame) == 2
+        return
+    with refuses():
+        read_bars(path, "ES")
+
+
 def test_a_continuous_contract_without_symbols(tmp_path: Path) -> None:
     head = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume\n"
     start = 1_736_865_000_000_000_000
