@@ -263,3 +263,18 @@ def test_a_policy_that_does_the_same_as_the_best_is_never_ahead_of_it() -> None:
     first, second = (row for name, row in rows.items() if name != "none")
     assert (second["behind"], second["behind_between"], second["better"]) == (0.0, [0.0, 0.0], 0.0)
     assert first["pnl"] == second["pnl"]
+
+
+def test_what_a_comparison_is_of_is_said_beside_its_rows() -> None:
+    policies = [policy("a", NOISE), policy("b", NOISE + 900)]
+    policies[1].values["data"]["source"] = "another.csv"  # type: ignore[index]
+    found = compare_policies(policies)
+    assert set(found) == {"format", "units", "made", "data", "days", "first", "last", "policies"}
+    assert (found["format"], found["units"]) == (1, "money in US dollars, days in New York")
+    assert found["data"] == {"symbol": "ES", "source": "ES.csv"}
+    assert {"when", "versions"} <= set(found["made"])
+    # Of two none was chosen from many, and who made nothing has lost nothing.
+    assert "chosen from" not in verdict(found).reason
+    nothing = compare_policies([policy("a", NOISE * 0), policy("b", NOISE * 0 - 700)])
+    assert verdict(nothing).headline == "a made the most: $0.00 in 40 days."
+    assert [row["name"] for row in nothing["policies"]] == ["a", "b"]
