@@ -89,6 +89,8 @@ PLAIN = (3, "<", None, None, None, -1, -1, 0)
         array_of(1, (1,), "f8", False, b"x" * 8),
         array_of(1, (1,), dtype_of(*PLAIN), False, ["x"]),
         array_of(1, (2,), dtype_of(*PLAIN), False, b"x" * 8),
+        array_of(1, (1,), dtype_of(*PLAIN), False, b"x" * 16),
+        array_of(1, (1,), dtype_of(*PLAIN), "no", b"x" * 8),
         array_of((1,)),
     ],
     ids=lambda call: repr(call.reduced[2])[:60],
