@@ -172,10 +172,11 @@ def test_weights_that_do_not_fit_their_manifest_do_not_load(policy: Policy, tmp_
     write_json(tmp_path / MANIFEST, {**manifest, "files": {}})
     torch.save(state_of(policy), tmp_path / STATE)
     said = re.escape(f"{tmp_path / STATE}: does not load (RuntimeError: ")
-    for load in (
+    loads: tuple[Callable[[], Any], ...] = (
         lambda: sides.pytorch(tmp_path, torch.float32),
         lambda: sides.scaled_pytorch(tmp_path, 2.0),
-    ):
+    )
+    for load in loads:
         with pytest.raises(InputError, match=rf"^{said}"):
             load()
     (tmp_path / STATE).write_bytes(b"no tensors")

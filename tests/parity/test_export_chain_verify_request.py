@@ -131,7 +131,7 @@ def test_how_a_policy_was_trained_with_advice_arrives_at_every_part(
     proved: list[Chain] = []
     read = {folder / POLICY: (made_policy(1), PRIOR)}
     monkeypatch.setattr(module, "load_network", read.__getitem__)
-    verify(Request(folder, bars(), trust=True), prove_fusion=proved.append)  # type: ignore[arg-type]
+    verify(Request(folder, bars(), trust=True), prove_fusion=proved.append)
     assert asked["compare_prior"][0][2] == proved[0].use == PRIOR
     assert asked["compare_files"][0][3].advice is None
     assert (proved[0].running, asked["replay"][0][1]) == (folder, folder)

@@ -298,7 +298,7 @@ def test_a_floor_goes_by_the_highest_of_all_bars_before(
     for row, ends in enumerate(before, 2):
         if ends is not None:
             high[row, 7], low[row, 7] = ends
-    for at, (top, bottom) in enumerate([(104, 103), (103, 101), (112, 95)]):
+    for at, (top, bottom) in enumerate([(104, 103), (120, 101), (112, 95)]):
         high[5, 3 * at], low[5, 3 * at] = top, bottom
     fine = PreparedSeconds(high, low, "seconds", "0", 0)
     account = AccountRules(trailing_drawdown_dollars=fall * TICK / 100, floor_lock_dollars=9_000.0)
