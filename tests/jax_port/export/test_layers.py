@@ -114,8 +114,9 @@ def test_both_mlps_get_all_layers_that_they_share_before_their_own() -> None:
     assert unshared(state) == {**expected, **heads}
     plain = {name: value for name, value in state.items() if "shared" not in name}
     assert unshared(plain) == plain
-    with refuses():
-        unshared({**state, "mlp_extractor.value_net.4.scale": object()})
+    for odd in ("4.scale", "x.weight", "-2.bias"):
+        with refuses():
+            unshared({**state, f"mlp_extractor.value_net.{odd}": object()})
 
 
 def test_names_there_and_back_are_each_their_own() -> None:
