@@ -22,13 +22,15 @@ def write_report(
     Args:
         folder: made where it is missing.
         report: from :func:`parity.export_chain.verify.verify`.
-        attestation: from :func:`parity.export_chain.attestation.attest`; left out where None.
+        attestation: from :func:`parity.export_chain.attestation.attest`; where None, one that an
+            earlier proof left there goes.
 
     Raises:
         WriteError: the folder cannot be written to.
     """
     files: dict[str, Any] = {NUMBERS: report, PAGE: render(report)}
-    write_files(folder, files | ({} if attestation is None else {ATTESTATION: attestation}))
+    more = {} if attestation is None else {ATTESTATION: attestation}
+    write_files(folder, files | more, replaces=(ATTESTATION,))
 
 
 def write_day(folder: Path, bars: Bars, day: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jax_port.evaluation import comparison as module
 from jax_port.evaluation.advice_comparison.report import FILES as ADVICE_FILES
 from jax_port.evaluation.comparison import (
     Compared,
@@ -21,6 +22,7 @@ from jax_port.evaluation.comparison import (
 from jax_port.evaluation.report import FILES, SECONDS_FILES
 from jax_port.evaluation.resampling import RESAMPLES, percentiles, too_few
 from tests.foundation.report.layout import CHROMIUM, layout_faults
+from tests.snapshots import Snapshot
 
 DAYS = pd.bdate_range("2025-01-06", periods=40)
 
@@ -263,3 +265,35 @@ def test_a_policy_that_does_the_same_as_the_best_is_never_ahead_of_it() -> None:
     first, second = (row for name, row in rows.items() if name != "none")
     assert (second["behind"], second["behind_between"], second["better"]) == (0.0, [0.0, 0.0], 0.0)
     assert first["pnl"] == second["pnl"]
+
+
+def test_what_a_comparison_is_of_is_said_beside_its_rows() -> None:
+    policies = [policy("a", NOISE), policy("b", NOISE + 900)]
+    policies[1].values["data"]["source"] = "another.csv"  # type: ignore[index]
+    found = compare_policies(policies)
+    assert set(found) == {"format", "units", "made", "data", "days", "first", "last", "policies"}
+    assert (found["format"], found["units"]) == (1, "money in US dollars, days in New York")
+    assert found["data"] == {"symbol": "ES", "source": "ES.csv"}
+    assert {"when", "versions"} <= set(found["made"])
+    # Of two none was chosen from many, and who made nothing has lost nothing.
+    assert "chosen from" not in verdict(found).reason
+    nothing = compare_policies([policy("a", NOISE * 0), policy("b", NOISE * 0 - 700)])
+    assert verdict(nothing).headline == "a made the most: $0.00 in 40 days."
+    assert [row["name"] for row in nothing["policies"]] == ["a", "b"]
+
+
+def test_the_page_of_a_comparison_is_as_it_was_read(
+    tmp_path: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three policies, of which one has a day more and one made nothing of its trades' money."""
+    made_with = {"versions": {"python": "3.0", "jax": "0.1"}, "device": "a device"}
+    monkeypatch.setattr(module, "made_with", lambda: made_with)
+    days = [DAYS[:9], DAYS[:10], DAYS[:9]]
+    pnl = [NOISE[:9] + 7_000, NOISE[5:15] - 2_000, NOISE[20:29]]
+    policies = []
+    for at, made in enumerate(map(others, (1, 3, 2))):
+        sheet: Any = type("Sheet", (), {"pnl": pnl[at], "days": pd.DataFrame({"day": days[at]})})()
+        policies.append(Compared(made.name, made.values, sheet))
+    policies[2].values["performance"]["trades"] |= {"win_rate": None, "profit_factor": None}
+    write(tmp_path / "out", compare_policies(policies), policies)
+    snapshot("out", tmp_path / "out")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from jax_port.data.data_loader import CLOSE, HIGH, LOW
 from jax_port.evaluation import comparison, plots
 from jax_port.evaluation.comparison import Compared
-from jax_port.evaluation.episode_plots import Trace, episode_plot
+from jax_port.evaluation.episode_plots import Trace, caption, choose, episode_plot
+from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.sheet import plots as sheet
 from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.excursions import Excursions
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
+from markets.contracts import get_contract
 from tests.drawings import Drawings
 
 PNL = np.array([125.0, -250.0, 0.0, 37.5, -12.5, 600.0, 75.0])
@@ -135,3 +141,106 @@ def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
     # The last value stands though its stretch, of four, has a lower and a higher one.
     curve = np.concatenate([np.zeros(9_999), [0.0, 5.0, -1.0, 3.0]])
     assert plots.thin(curve, 100)[-3:].tolist() == [10_000, 10_001, 10_002]
+
+
+STARTS = [0, 5, 9, 20, 24, 31]
+"""First bars of six episodes of five days: the second is another start of the first day."""
+STEPS = [3, 2, 4, 3, 2, 3]
+
+
+def days_over_price(pnl: list[float], moved: tuple[int, ...], traded: tuple[int, ...]) -> Any:
+    """Return an evaluation of six episodes and its market; ``moved`` and ``traded`` name episodes."""
+    opened = pd.Timestamp("2025-03-03 15:30", tz="UTC")
+    bars = np.zeros((40, 8), np.int32)
+    bars[:, HIGH], bars[:, LOW], bars[:, CLOSE] = (20_000 + 4 * np.arange(40) + n for n in (3, 1, 2))
+    market: Any = SimpleNamespace(
+        bars=bars, contract=get_contract("ES"),
+        timestamps_ns=opened.value + 60_000_000_000 * np.arange(40),
+    )  # fmt: skip
+    episodes = pd.DataFrame(
+        {
+            "episode": range(6), "start": STARTS, "steps": STEPS, "pnl": pnl, "open_pnl": 0.25,
+            "day": pd.to_datetime([f"2025-03-0{day}" for day in (3, 3, 4, 5, 6, 7)]),
+            "daily": [True, False, True, True, True, True], "done_reason": [4, 1, 2, 3, 1, 4],
+            "trades": [int(number in traded) for number in range(6)],
+        }
+    )  # fmt: skip
+    parts = []
+    for number in (0, 2, 3, 4, 5):
+        count = STEPS[number] + 1
+        stop = 5_000.0 + number + 0.25 * np.arange(count) * (number in moved)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "episode": number, "step": range(count), "position": [0, *[1] * (count - 1)],
+                    "entry": 5_001.0 + number, "stop": stop, "target": 5_009.0 + number,
+                }
+            )
+        )  # fmt: skip
+    trades = pd.DataFrame(
+        {
+            "episode": list(traded), "entry_step": [STARTS[number] for number in traded],
+            "exit_step": [STARTS[number] + 1 for number in traded], "pnl": [10.0 * n for n in traded],
+        }
+    )  # fmt: skip
+    # Rows of an episode in any order: each knows its step.
+    equity = pd.concat(parts, ignore_index=True).iloc[::-1]
+    return Evaluation(episodes, trades, equity, "all"), market
+
+
+@pytest.mark.parametrize(
+    ("moved", "traded", "common", "chosen"),
+    [
+        ((0, 3, 5), (0, 2, 3, 4, 5), "a stop was moved", [5, 3, 0]),
+        ((3, 4), (0, 2, 3, 4, 5), "a stop was moved", [3, 4]),
+        ((2,), (0, 2, 3, 4, 5), "a stop was moved", [2]),
+        ((), (0, 1, 2, 4, 5), "a trade was opened", [2, 0, 4]),
+        ((), (1,), "", [2, 3, 4]),
+        ((), (), "", [2, 3, 4]),
+    ],
+)
+def test_the_best_the_median_and_the_worst_day_are_drawn_over_their_own_bars(
+    moved: tuple[int, ...], traded: tuple[int, ...], common: str, chosen: list[int]
+) -> None:
+    """Of four days the third best is the median; of equal ones the earlier is the better."""
+    pnl = [-50.0, 900.0, 75.0, -25.0, -125.0, 50.0]
+    if not moved and len(traded) < 5:
+        pnl[3], pnl[5] = -50.0, -125.0
+        chosen = [2, 3, 5]
+    result, market = days_over_price(pnl, moved, traded)
+    words, traces = choose(result, market)
+    assert words == common
+    ranks = {1: ["best"], 2: ["best", "worst"], 3: ["best", "median", "worst"]}[len(chosen)]
+    assert [trace.rank for trace in traces] == ranks
+    ends = {0: "bar limit", 2: "late close", 3: "end of data", 4: "drawdown", 5: "bar limit"}
+    for number, trace in zip(chosen, traces, strict=True):
+        start, count = STARTS[number], STEPS[number]
+        assert (trace.pnl, trace.end) == (pnl[number] + 0.25, ends[number])
+        assert trace.day == result.episodes["day"][number]
+        ticks = 20_000 + 4 * np.arange(start, start + count)
+        for name, more in (("high", 3), ("low", 1), ("close", 2)):
+            assert getattr(trace, name).tolist() == (0.25 * (ticks + more)).tolist(), name
+        clock = [f"{time:%H:%M}" for time in trace.times]
+        assert clock == [f"10:{30 + at}" for at in range(start, start + count)] or start > 29
+        assert trace.position.tolist() == [0, *[1] * count]
+        assert set(trace.entry) == {5_001.0 + number}
+        assert set(trace.target) == {5_009.0 + number}
+        assert trace.stop_moves == (count - 1 if number in moved else 0)
+        own = trace.trades.to_dict("records")
+        assert own == (
+            [{"episode": number, "entry_step": 0, "exit_step": 1, "pnl": 10.0 * number}]
+            if number in traded
+            else []
+        )
+
+
+def test_a_caption_says_the_day_and_what_became_of_it() -> None:
+    told = trace(30, "2025-03-03 09:30", "1min")
+    assert caption(told) == (
+        "Best: 3 March 2025, $12.50",
+        "1 trade closed, one left open, stop moved 1 time, ended by the close",
+    )
+    flat = trace(30, "2025-03-03 09:30", "1min")
+    flat.position[:] = 0
+    flat.trades.loc[1] = flat.trades.loc[0]
+    assert caption(flat) == ("Best: 3 March 2025, $12.50", "2 trades, ended by the close")

@@ -188,6 +188,8 @@ def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket)
         evaluate(policy, market, rows=[450, 430, 120, 400, 121])
     with refuses():
         evaluate(policy, market, rows=[])
+    with refuses():
+        evaluate(policy, market, rows=[120, int(market.starts[-1]) + 1])  # after the last of them
     assert policy.statistics is not None
     wider = {name: np.append(value, 1.0) for name, value in policy.statistics.items()}
     with refuses():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from jax_port.data.seconds_loader import PreparedSeconds
 from jax_port.evaluation import intrabar
+from jax_port.evaluation.episodes import LANES
 from jax_port.evaluation.evaluate import TRADE_COLUMNS, Evaluation
-from jax_port.evaluation.intrabar import Verdicts, compare, side_by_side
+from jax_port.evaluation.intrabar import Verdicts, compare, evaluate_both, side_by_side
 from jax_port.evaluation.metrics import summarize
 
 EMPTY = np.zeros((1, 60), np.int32)
@@ -106,3 +108,45 @@ def test_both_verdicts_are_counted_by_days_and_by_starts(monkeypatch: pytest.Mon
         "steps_second": 3, "pnl_minute": -40.0, "pnl_second": -102.5, "open_pnl_minute": 0.0,
         "open_pnl_second": 0.0, "pnl_difference": -62.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [None, [3, 9, 10]], ids=str)
+def test_both_verdicts_are_asked_for_alike_and_by_the_second_once(
+    rows: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thirteen bars, of which an episode from a start can trade four; four bars have seconds."""
+    asked: list[tuple[Any, dict[str, Any]]] = []
+
+    def evaluated(*given: Any, **more: Any) -> str:
+        asked.append((given, more))
+        return f"evaluation {len(asked)}"
+
+    class Bars:
+        starts, source = np.array([0, 2, 9], np.int32), "bars"
+
+        def __len__(self) -> int:
+            return 13
+
+    monkeypatch.setattr(intrabar, "evaluate", evaluated)
+    market: Any = Bars()
+    policy: Any = SimpleNamespace(config=SimpleNamespace(max_episode_bars=4))
+    high, low = np.zeros((13, 60), np.int32), np.ones((13, 60), np.int32)
+    for row, second in ((3, 0), (4, 59), (8, 30), (12, 7)):
+        high[row, second] = low[row, second] = 100
+    seconds = PreparedSeconds(high, low, "seconds", "0", 0)
+    options: Any = {"trades_of": "all", "lanes": 33, "on_batch": print, "advice": "advice"}
+    both = evaluate_both(policy, market, seconds, rows=rows, **options)
+    assert (both.minute, both.second, both.seconds) == ("evaluation 1", "evaluation 2", seconds)
+    for (given, more), of in zip(asked, (None, seconds), strict=True):
+        assert given == (policy, market)
+        assert more.pop("rows").tolist() == (rows or [0, 2, 9])
+        assert more == {**options, "seconds": of}
+    # Bars 0 to 5 and 9 to 12, or 3 to 6 and 9 to 12; bars 3, 4 and 12 are judged by seconds.
+    assert (both.minutes, both.minutes_without) == ((10, 7) if rows is None else (8, 5))
+    asked.clear()
+    plain = evaluate_both(policy, market, seconds)
+    assert (plain.minutes, len(asked)) == (10, 2)
+    assert [more["trades_of"] for _, more in asked] == ["daily"] * 2
+    assert [(more["lanes"], more["on_batch"], more["advice"]) for _, more in asked] == [
+        (LANES, None, None)
+    ] * 2

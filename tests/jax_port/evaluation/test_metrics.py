@@ -13,6 +13,7 @@ from jax_port.evaluation.evaluate import TRADE_COLUMNS, Evaluation
 from jax_port.evaluation.metrics import (
     account,
     below_peak,
+    cents,
     chain,
     daily,
     interval,
@@ -362,6 +363,13 @@ def test_trades() -> None:
     }
     assert math.isnan(groups["by_exit"]["target"]["profit_factor"])
     assert groups["by_exit"]["stop"]["profit_factor"] == 0.0
+
+
+def test_dollars_are_whole_cents_though_their_floats_lie_a_little_below_or_above() -> None:
+    assert int(0.29 * 100) == 28
+    found = cents(pd.Series([0.29, -0.57, 1.15, 41_942.88, -0.004, 0.006, 3_000_000_000.01]))
+    assert found.tolist() == [29, -57, 115, 4_194_288, 0, 1, 300_000_000_001]
+    assert found.dtype == np.int64
 
 
 def test_cents_add_up_where_floats_would_not() -> None:

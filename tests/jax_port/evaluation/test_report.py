@@ -8,16 +8,23 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import Markup
 
-from foundation.files import file_digest
-from jax_port.data.held_out import HELD_OUT, Relation, Span
-from jax_port.evaluation import page, report
+from foundation.files import file_digest, finite
+from jax_port.data.held_out import HELD_OUT, OVERLAPS, Relation, Span
+from jax_port.evaluation import page, report, verdicts
 from jax_port.evaluation.intrabar import Verdicts, side_by_side
+from jax_port.evaluation.metrics import daily, summarize
+from jax_port.evaluation.prop_firm.chances import Chances
+from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.report import FILES, SECONDS_FILES, to_values, write
+from jax_port.evaluation.sheet import view
 from jax_port.evaluation.sheet.tear_sheet import tear_sheet
 from tests.jax_port.evaluation.conftest import Week
+from tests.snapshots import Snapshot
 
 TRADED = Span(date(2025, 1, 28), date(2025, 2, 5))
 TRAINED = Span(date(2025, 1, 2), date(2025, 1, 24))
@@ -189,3 +196,134 @@ def test_the_page_draws_the_account_from_each_days_first_bar(
     assert week.result.equity["step"].iloc[first].tolist() == [0] * len(days)
     assert curve[0] == 50_000.0
     assert curve[-1] == pytest.approx(50_000.0 + values["performance"]["account"]["pnl"])
+
+
+class Template:
+    """Stands for the page's template: keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.name, self.given = "", dict[str, Any]()
+
+    def get_template(self, name: str) -> Template:
+        self.name = name
+        return self
+
+    def render(self, **given: Any) -> str:
+        self.given = given
+        return "the page"
+
+
+@pytest.mark.parametrize("with_seconds", [True, False], ids=["seconds", "minutes"])
+def test_each_part_of_the_page_is_given_its_own(
+    made: Any, week: Week, tmp_path: Path, with_seconds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "seconds.csv"
+    path.write_text("seconds")
+    more = {"verdicts": by_the_second(week), "seconds_path": path} if with_seconds else {}
+    values = made(Relation(HELD_OUT, TRADED, TRAINED, 1), **more)
+    values["evaluation_accounts"] = ["an account"]
+    template = Template()
+    monkeypatch.setattr(page, "templates", lambda package: (package, template)[1])
+    for name in ("equity_plot", "pnl_histogram", "hour_plot", "exit_plot"):
+        monkeypatch.setattr(page.plots, name, lambda *given, name=name: (name, *given))
+    chosen: list[Any] = []
+    monkeypatch.setattr(page, "choose", lambda *given: chosen.append(given) or ("days", ["a", "b"]))
+    monkeypatch.setattr(page, "caption", lambda trace: (f"title of {trace}", f"words on {trace}"))
+    monkeypatch.setattr(page, "episode_plot", lambda trace: f"plot of {trace}")
+    monkeypatch.setattr(page, "sheet_view", lambda *given: {"of the sheet": given})
+    monkeypatch.setattr(page, "accounts_view", lambda *given: {"of accounts": given})
+    sheet: Any = "a sheet"
+    chances: Any = ["chances"]
+    assert page.render(values, week.result, week.market, sheet, chances) == "the page"
+    assert template.name == "evaluation.html.j2"
+    given, performance, seconds = template.given, values["performance"], values["seconds"]
+    _, *drawn = given.pop("equity")
+    assert [len(drawn[0]), len(drawn[1]), len(drawn[2])] == [len(week.result.equity), 7, 7]
+    kind, pnl, mean = given.pop("histogram")
+    assert (kind, mean) == ("pnl_histogram", performance["starts"]["mean_pnl"])
+    assert pnl.tolist() == week.result.episodes["pnl"].tolist()
+    assert chosen == [(week.result, week.market)]
+    assert given == {
+        "v": values,
+        "verdict": page.verdict(values),
+        "account": performance["account"],
+        "starts": performance["starts"],
+        "trades": performance["trades"],
+        "tiles": page.tiles(performance),
+        "pills": page.pills(values),
+        "days": daily(week.result).to_dict("records"),
+        "drawdown": performance["account"]["max_drawdown"],
+        "hours": ("hour_plot", performance["trades"]["by_hour"]),
+        "exits": ("exit_plot", performance["trades"]["by_exit"]),
+        "common": "days",
+        "episodes": [(f"title of {one}", f"words on {one}", f"plot of {one}") for one in "ab"],
+        "seconds": seconds,
+        "verdicts": verdicts.verdict_rows(seconds) if with_seconds else None,
+        "differing": verdicts.episode_rows(seconds) if with_seconds else None,
+        "covered": verdicts.coverage(seconds) if with_seconds else None,
+        "of the sheet": (values["tear_sheet"], "a sheet", week.market.contract),
+        "of accounts": (["an account"], ["chances"]),
+    }
+    assert (seconds is not None) == with_seconds
+
+
+def test_all_parts_of_the_numbers_are_there_with_their_units(made: Any, week: Week) -> None:
+    values = made(Relation(HELD_OUT, TRADED, TRAINED, 1))
+    assert set(values) == {
+        *("format", "units", "made", "policy", "data", "held_out", "certificate", "performance"),
+        *("tear_sheet", "evaluation_accounts", "seconds", "advice"),
+    }
+    assert values["format"] == 1
+    assert values["units"] == (
+        "money in US dollars, prices in points, time in UTC, days and hours in New York"
+    )
+    assert values["performance"] == finite(summarize(week.result))
+    assert {"when", "seconds", "versions"} <= set(values["made"])
+
+
+@pytest.mark.parametrize("with_seconds", [True, False], ids=["seconds", "minutes"])
+def test_the_page_is_as_it_was_read(
+    made: Any,
+    week: Week,
+    tmp_path: Path,
+    with_seconds: bool,
+    snapshot: Snapshot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All but its plots, which are tested by what is drawn."""
+    path = tmp_path / "seconds.csv"
+    path.write_text("seconds")
+    rules = Rules(
+        "a firm", "its page", date(2026, 1, 1), 50_000, 3_000, 2_000, "static", daily_loss=900
+    )
+    accounts = [
+        Chances(
+            replace(rules, profit_target=1_000.0 * at), 7, "once a day", at, 0.25 * at, 0.125,
+            (0.0625, 0.375), (0.03125, 0.5), {"passed": 0.25 * at, "undecided": 0.5}, (3.0, 5.0, 9.0),
+            (4.0, 8.0) if at == 1 else (np.nan, np.nan), np.zeros((at, 3)), np.zeros(at, np.int8), 70,
+        )
+        for at in (1, 2)
+    ]  # fmt: skip
+    told = {"versions": {"python": "3.0", "jax": "0.1"}, "device": "a device"}
+    monkeypatch.setattr(report, "made_with", lambda: told)
+    for place, names in (
+        (page.plots, ("equity_plot", "pnl_histogram", "hour_plot", "exit_plot")),
+        (view.plots, ("curves_plot", "rolling_plot", "weekday_plot", "histogram", "reach_plot")),
+        (view, ("paths_plot",)),
+        (page, ("episode_plot",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(place, name, lambda *_, name=name, **__: Markup(f"<p>{name}</p>"))
+    options: dict[str, Any] = {"asked": (TRADED.first, None), "chances": accounts}
+    if with_seconds:
+        options |= {"verdicts": by_the_second(week), "seconds_path": path}
+        relation = Relation(HELD_OUT, TRADED, TRAINED, 1)
+    else:
+        relation = Relation(OVERLAPS, TRADED, TRADED)
+        used = {"rule": "weighted", "weight": 1.5, "every": 5}
+        options |= {"advice": (Path("table.parquet"), {"fusion": used})}
+    values = made(relation, **options)
+    sheet = tear_sheet(week.result, week.policy, week.market, week.baselines)
+    (tmp_path / "page.html").write_text(page.render(values, week.result, week.market, sheet, accounts))
+    snapshot("page.html", tmp_path / "page.html")
+    snapshot("values", values)

@@ -116,6 +116,12 @@ def test_blocks_are_days_in_a_row() -> None:
     for begin in (0, 3, 6):
         assert (drawn[:, begin + 1] == (drawn[:, begin] + 1) % 7).all()
     assert set(drawn[:, 0]) == set(range(7))
+    # All days begin a block, in curves shorter than the days too, and each as often as another.
+    few = blocks(50, 4, 2, 2_000, np.random.default_rng(0))
+    assert set(few[:, 0]) == set(few[:, 2]) == set(range(50))
+    long = blocks(5, 8, 1, 2_000, np.random.default_rng(0))
+    assert np.bincount(long.ravel()).tolist() == pytest.approx([3_200] * 5, rel=0.06)
+    assert long.dtype == np.int64
 
 
 @pytest.mark.parametrize("days", [5, 6, 8])

@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from foundation.json_reading import Struct
 from jax_port.data import held_out
 from jax_port.data.data_loader import prepare
 from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
+from jax_port.evaluation import tasks as module
 from jax_port.evaluation.intrabar import Verdicts, evaluate_both
 from jax_port.evaluation.prop_firm.chances import chances
 from jax_port.evaluation.prop_firm.day_paths import day_paths
@@ -245,3 +247,83 @@ def test_a_damaged_account_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{")
     with refuses():
         read_account(tmp_path / "best/run.toml", Account)
+
+
+@pytest.mark.parametrize(
+    ("full_size", "contracts", "of_full_size"), [(None, 20, 20), ("ES", 20, 2.0), ("ES", 3, 0.3)]
+)
+@pytest.mark.parametrize("by_second", [True, False], ids=["seconds", "minutes"])
+def test_every_part_of_a_report_is_made_of_its_own(
+    full_size: str | None,
+    contracts: int,
+    of_full_size: float,
+    by_second: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sheet and the numbers of the minute; accounts of the seconds, where there are some."""
+    asked: dict[str, list[Any]] = {}
+
+    def stand(name: str) -> None:
+        def part(*given: Any, **more: Any) -> str:
+            asked.setdefault(name, []).append((given, more))
+            return f"{name} {len(asked[name])}"
+
+        monkeypatch.setattr(module, name, part)
+
+    for name in ("tear_sheet", "play_baselines", "day_paths", "chances", "to_values"):
+        stand(name)
+    days = pd.to_datetime([f"2025-03-0{day}" for day in range(3, 9)])
+    episodes = pd.DataFrame(
+        {
+            "day": days, "daily": True, "pnl": 10.0, "open_pnl": [0.5, 0.0, -1.25, 0.0, 0.0, 9.0],
+            "trades": 1, "steps": 60, "done_reason": 4,
+        }
+    )  # fmt: skip
+    account = SimpleNamespace(contracts=contracts)
+    given: Any = {
+        "policy": SimpleNamespace(config=SimpleNamespace(account=account)), "policy_path": "a.st",
+        "market": SimpleNamespace(contract=SimpleNamespace(full_size=full_size)),
+        "data_path": "ES.csv", "relation": "held out", "took": 2.5, "rows": "rows",
+        "asked": (date(2025, 3, 1), date(2025, 3, 9)), "result": SimpleNamespace(episodes=episodes),
+        "both": SimpleNamespace(second="by the second", seconds="seconds") if by_second else None,
+        "seconds_path": "ES_1s.csv" if by_second else None, "advice_path": "table.parquet",
+        "advised": SimpleNamespace(settings=SimpleNamespace(to_dict=lambda: {"rule": "gated"})),
+    }  # fmt: skip
+    played, rules = Played(**given), [RULES, replace(RULES, trailing="static")]
+    policy, market, result = given["policy"], given["market"], given["result"]
+    report = finish(played, rules, 7, [0.25, -0.5])
+    assert played.pnl.tolist() == [1050, 1000, 875, 1000, 1000, 1900]
+    assert asked["play_baselines"] == [((policy, market, result), {})]
+    ((sheet, _),) = asked["tear_sheet"]
+    assert sheet[:5] == (result, policy, market, "play_baselines 1", 7)
+    assert sheet[5].tolist() == [0.25, -0.5]
+    paths = (
+        ("by the second", market, contracts, "seconds") if by_second else (result, market, contracts)
+    )
+    assert asked["day_paths"] == [(paths, {"account": account})]
+    assert asked["chances"] == [
+        ((one, "day_paths 1", pytest.approx(of_full_size)), {}) for one in rules
+    ]
+    made = ["chances 1", "chances 2"]
+    assert asked["to_values"] == [
+        (
+            (result, policy, "a.st", market, "ES.csv", "held out", given["asked"], 2.5, "tear_sheet 1"),
+            {
+                "verdicts": given["both"], "seconds_path": given["seconds_path"], "chances": made,
+                "advice": ("table.parquet", {"fusion": {"rule": "gated"}}),
+            },
+        )
+    ]  # fmt: skip
+    assert (report.values, report.sheet, report.chances) == ("to_values 1", "tear_sheet 1", made)
+    for sharpes in ([], [0.25]):
+        bare = finish(played, [], 1, sharpes)
+        assert bare.chances == []
+        assert asked["tear_sheet"][-1][0][4:] == (1, None)
+        assert asked["to_values"][-1][1]["chances"] == []
+    assert (len(asked["day_paths"]), len(asked["chances"])) == (1, 2)
+    few = replace(played, result=SimpleNamespace(episodes=episodes[:4]))  # type: ignore[arg-type]
+    count = len(asked["play_baselines"])
+    with refuses():
+        finish(few, rules, 1, [])
+    assert len(asked["play_baselines"]) == count  # before anything was played
+    assert finish(few, [], 1, []).chances == []

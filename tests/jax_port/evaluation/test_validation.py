@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import BUY, HOLD
-from jax_port.evaluation.evaluate import evaluate
-from jax_port.evaluation.validation import MOST_STARTS, Validation, split_days, thin_out
+from jax_port.evaluation import validation as module
+from jax_port.evaluation.evaluate import Evaluation, evaluate
+from jax_port.evaluation.validation import MOST_STARTS, Score, Validation, split_days, thin_out
 from jax_port.ppo.policy import Policy
 from markets import EnvConfig
 from markets.clock import new_york_dates
@@ -93,6 +96,49 @@ def test_a_validation_plays_some_starts_of_its_own_dates(market: PreparedMarket)
         ]
         assert Validation(market, CONFIG, first, last).rows.tolist() == own
         assert len(own) > 600
+
+
+@pytest.mark.parametrize(
+    ("pnl", "open_pnl", "score"),
+    [
+        # Days of $19.75, -$40.20 and $31.50: a mean of $3.6833; seven episodes that made $54.91 in all.
+        (
+            [12.25, 30.0, -40.5, 0.1, 31.5, -0.19, 0.0],
+            [7.5, 0.0, 0.3, -0.05, 0.0, 5.0, 9.0],
+            (54.91 / 7, [19.75, -40.2, 31.5]),
+        ),
+        ([0.0] * 7, [0.0] * 7, (0.0, None)),
+        # The same on every day, and more from the other starts.
+        ([25.0, 1.0, 20.0, 2.0, 25.0, 3.0, 4.0], [0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0], (85 / 7, None)),
+    ],
+    ids=["trades", "never trades", "the same every day"],
+)
+def test_a_score_is_of_all_episodes_and_its_ratio_of_the_days(
+    market: PreparedMarket,
+    pnl: list[float],
+    open_pnl: list[float],
+    score: tuple[float, list[float] | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is open at an end counts in both; days that are all alike have a ratio of zero."""
+    given: list[Any] = []
+    days = ["2025-01-03"] * 2 + ["2025-01-06"] * 2 + ["2025-01-07"] * 3
+    episodes = pd.DataFrame(
+        {
+            "episode": range(7), "day": pd.to_datetime(days), "pnl": pnl, "open_pnl": open_pnl,
+            "daily": [True, False, True, False, True, False, False], "trades": 1, "steps": 60,
+            "done_reason": 4,
+        }
+    )  # fmt: skip
+    result = Evaluation(episodes, pd.DataFrame(), pd.DataFrame(), "daily")
+    monkeypatch.setattr(module, "evaluate", lambda *told, **more: given.append((told, more)) or result)
+    validation = Validation(market, CONFIG, date(2025, 1, 3), date(2025, 1, 7))
+    policy: Any = "a policy"
+    found = validation.score(policy)
+    mean, each = score
+    ratio = 0.0 if each is None else np.mean(each) / np.std(each, ddof=1)
+    assert found == Score(pytest.approx(mean), pytest.approx(ratio), 7, 3)  # type: ignore[arg-type]
+    assert given == [(("a policy", market), {"rows": validation.rows})]
 
 
 def _read_alone(policy: Policy, market: PreparedMarket, rows: np.ndarray) -> tuple[float, float]:

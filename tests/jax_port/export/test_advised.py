@@ -21,7 +21,6 @@ from tests.jax_port.export.made_bundle import PRIOR, bundle, made_policy, prior_
 from tests.sentences import refuses
 
 
-@pytest.mark.costly
 def test_a_prior_goes_out_as_its_fusion() -> None:
     manifest = read_manifest(prior_bundle())
     assert AdviceUse.from_dict(manifest[TRAINED_WITH]) == PRIOR

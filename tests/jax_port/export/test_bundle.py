@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,6 +17,7 @@ import pytest
 import torch
 
 from foundation.files import WriteError, file_digest
+from jax_port.export import bundle as exporter
 from jax_port.export import torch_policy
 from jax_port.export.advised import TRAINED_WITH
 from jax_port.export.bundle import FILES, _writers, export
@@ -21,6 +25,7 @@ from jax_port.export.manifest import contract_of, describe, read_manifest
 from jax_port.export.sb3 import NORMALIZER
 from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
+from markets.advice.fusion import FusionSettings
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.sentences import refuses
 from tests.snapshots import Snapshot
@@ -189,6 +194,92 @@ def test_a_policy_that_changes_while_it_is_exported_is_refused(tmp_path: Path, m
     with refuses():
         export(source, tmp_path / "bundle", on_progress=change)
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What files are written of; a bundle is its policy and two files more."""
+    asked: list[tuple[Any, ...]] = []
+
+    def writers(*given: Any) -> dict[str, Any]:
+        asked.append(given)
+        source = given[2]
+        return {
+            exporter.POLICY: lambda path: shutil.copyfile(source, path),
+            "b.txt": lambda path: path.write_text("b"),
+            "a.txt": lambda path: path.write_text("a"),
+        }
+
+    monkeypatch.setattr(exporter, "_writers", writers)
+    monkeypatch.setattr(exporter, "FILES", (exporter.POLICY, "b.txt", "a.txt"))
+    return asked
+
+
+def test_a_manifest_says_what_was_exported_with_which_fusion_into_which_files(
+    tmp_path: Path, small: list[tuple[Any, ...]]
+) -> None:
+    source, told = tmp_path / "mine.safetensors", list[str]()
+    data = [{"symbol": "ES"}, {"symbol": "NQ"}]
+    save_policy(source, replace(made_policy(1), about={"data": data}))
+    fusion = FusionSettings("weighted", weight=2.5, every=3, cooldown=2)
+    (tmp_path / "out").mkdir()  # an empty folder is no bundle yet
+    manifest = export(source, tmp_path / "out", "NQ", told.append, fusion)
+    assert told == [exporter.POLICY, "b.txt", "a.txt"]
+    assert read_manifest(tmp_path / "out") == json.loads(json.dumps(manifest))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*told, "manifest.json"}
+    ((policy, handed, place),) = small
+    assert (policy.about, handed is manifest, place) == ({"data": data}, True, source)
+    assert manifest["fusion"] == fusion.to_dict()  # asked as often as the user says
+    assert manifest[TRAINED_WITH] is None
+    assert manifest["contract"]["symbol"] == "NQ"
+    assert manifest["source"] == {"file": "mine.safetensors", "sha256": file_digest(source)}
+    assert manifest["files"] == {
+        exporter.POLICY: file_digest(source),
+        "b.txt": hashlib.sha256(b"b").hexdigest(),
+        "a.txt": hashlib.sha256(b"a").hexdigest(),
+    }
+    assert set(manifest["exported_with"]) == {"python", *exporter.PACKAGES}
+    bare = export(source, tmp_path / "bare", "ES")
+    assert ("fusion" in bare, bare["contract"]["symbol"]) == (False, "ES")
+
+
+@pytest.mark.usefixtures("small")
+def test_a_policy_that_is_another_for_a_moment_is_in_no_bundle(tmp_path: Path) -> None:
+    """Copied while it was another, though it is now what it was before."""
+    source = tmp_path / "last.safetensors"
+    save_policy(source, made_policy(1))
+    before = source.read_bytes()
+
+    def change(name: str) -> None:
+        if name == exporter.POLICY:
+            save_policy(source, made_policy(1, seed=4))
+        elif name == "a.txt":
+            source.write_bytes(before)
+
+    with refuses():
+        export(source, tmp_path / "bundle", on_progress=change)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.safetensors"]
+
+
+@pytest.mark.usefixtures("small")
+def test_what_cannot_become_a_bundle_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    source = tmp_path / "p.safetensors"
+    save_policy(source, made_policy(1))
+    (tmp_path / "file").write_text("mine")
+    with refuses():
+        export(source, tmp_path / "file")
+    with refuses():
+        export(source, tmp_path / "out", fusion=FusionSettings("veto"))
+    with refuses():
+        export(tmp_path / "gone.safetensors", tmp_path / "out")
+    with refuses():
+        export(source, tmp_path / "out", "MES")
+    wide = replace(made_policy(1), config=made_policy(1).config.override(window_size=3))
+    save_policy(source, wide)
+    with refuses():
+        export(source, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"p.safetensors", "file"}
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_of_several_contracts_the_one_that_is_named_goes_into_every_file() -> None:

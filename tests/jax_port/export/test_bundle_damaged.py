@@ -111,6 +111,45 @@ def test_a_case_states_a_step_that_there_is(
     assert sentence is None if there else "cases[0]: there is no such step" in str(sentence)
 
 
+LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
+    "bars.volume": (("bars", "volume"), [1.0]),
+    "features[1]": (("features", 1, "time"), 61),
+    "episodes[1][1]": (("episodes", 1, 1, "time"), 121),
+    "episodes[1]: actions are 0 to 2": (("episodes", 1, 1, "taken"), 3),
+    "episodes[0]: actions are 0 to 2": (("episodes", 0, 1, "wanted"), 3),
+    "cases[2]: actions are 0 to 2": (("cases", 2, "action"), 3),
+    "cases[2]: 225 numbers and 3 actions": (("cases", 2, "mask"), [True, False]),
+    "far[1]: 225 numbers and 3 actions": (("far", 1, "logits"), [0.0] * 4),
+    "far[0]: 225 numbers and 3 actions": (("far", 0, "observation"), [0.0] * 224),
+    "far[1]: actions are 0 to 2": (("far", 1, "action"), 3),
+    "cases: a step is stated twice": (("cases", 2, "step"), 1),
+    "cases[1]: there is no such step": (("cases", 1, "episode"), 2),
+    "cases[2]: there is no such step": (("cases", 2, "step"), 2),
+}
+"""What is said, and which value is damaged by which other one."""
+
+
+@pytest.mark.parametrize("said", LAST)
+def test_the_last_of_several_is_looked_at_like_the_first(said: str, tmp_path: Path) -> None:
+    made, path = golden(), tmp_path / "golden.json"
+    again = json.loads(json.dumps(made))
+    made["features"] += again["features"]
+    made["episodes"] += again["episodes"]
+    made["far"] += again["far"]
+    (case,) = made["cases"]
+    made["cases"] = [case, {**case, "episode": 1, "step": 1}, {**case, "episode": 1, "step": 0}]
+    made = json.loads(json.dumps(made))
+    path.write_text(json.dumps(made))
+    assert len(read_golden(tmp_path, made_policy(1)).cases) == 3
+    (*places, last), value = LAST[said]
+    within = made
+    for place in places:
+        within = within[place]
+    within[last] = value
+    path.write_text(json.dumps(made))
+    assert said in str(refusal(lambda: read_golden(tmp_path, made_policy(1))))
+
+
 def policy_file(folder: Path) -> Path:
     path = folder / "policy.safetensors"
     save_policy(path, made_policy(1))

@@ -12,6 +12,7 @@ import torch
 
 from foundation.files import file_digest, write_json
 from jax_port.export.bundle import POLICY, STATE
+from jax_port.export.checks.tensors import CONVERTED
 from jax_port.export.importing import REFERENCE_MODEL, REFERENCE_RUN, read_policy
 from jax_port.export.manifest import MANIFEST, UNGATED
 from jax_port.export.sb3 import MODEL, NORMALIZER, make_sb3
@@ -60,6 +61,18 @@ def test_weights_as_they_were_exported_keep_what_the_policy_says_of_itself(copy:
     imported = dict(read_policy(copy).about)
     assert set(imported.pop("imported")) == {"from", "sha256"}
     assert imported == load_policy(copy / POLICY).about
+
+
+def test_weights_of_other_types_are_the_same_policy_and_their_types_are_said(copy: Path) -> None:
+    state = torch.load(copy / STATE, weights_only=True)
+    state["policy_1.bias"] = state["policy_1.bias"].half()
+    state["value_head.weight"] = state["value_head.weight"].double()
+    torch.save(state, copy / STATE)
+    about = read_policy(copy).about
+    assert about["imported"] == {
+        "from": STATE, "sha256": file_digest(copy / STATE), CONVERTED: "float16 and float64"
+    }  # fmt: skip
+    assert about["data"] == load_policy(copy / POLICY).about["data"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jax_port.export.layers import from_sb3, same_bits, sb3_spec, to_flax, to_sb3, to_torch, unshared
+from jax_port.export.layers import (
+    from_sb3,
+    layer_names,
+    same_bits,
+    sb3_layer,
+    sb3_spec,
+    to_flax,
+    to_sb3,
+    to_torch,
+    unshared,
+)
+from jax_port.ppo.settings import NetworkSpec
 from tests.jax_port.export.made_bundle import made_policy
 from tests.sentences import refuses
 
@@ -81,3 +92,48 @@ def test_another_sign_of_nothing_and_another_shape_are_other_bits() -> None:
     assert same_bits(
         replace(policy, params={"params": zeros}), replace(policy, params={"params": square})
     ) == ["policy_1.weight"]
+
+
+def test_both_mlps_get_all_layers_that_they_share_before_their_own() -> None:
+    """Two shared ones, then one of the policy and two of the value; heads stay as they are."""
+    shared = [f"mlp_extractor.shared_net.{n}" for n in (0, 2)]
+    own = ["mlp_extractor.policy_net.0", *(f"mlp_extractor.value_net.{n}" for n in (0, 2))]
+    layers = [*shared, *own, "action_net", "value_net"]
+    state = {f"{layer}.{kind}": object() for layer in layers for kind in ("weight", "bias")}
+    moved = {
+        "policy_net.0": shared[0], "policy_net.2": shared[1], "policy_net.4": own[0],
+        "value_net.0": shared[0], "value_net.2": shared[1], "value_net.4": own[1],
+        "value_net.6": own[2],
+    }  # fmt: skip
+    expected = {
+        f"mlp_extractor.{new}.{kind}": state[f"{old}.{kind}"]
+        for new, old in moved.items()
+        for kind in ("weight", "bias")
+    }
+    heads = {name: value for name, value in state.items() if not name.startswith("mlp_extractor.")}
+    assert unshared(state) == {**expected, **heads}
+    plain = {name: value for name, value in state.items() if "shared" not in name}
+    assert unshared(plain) == plain
+    for odd in ("4.scale", "x.weight", "-2.bias"):
+        with refuses():
+            unshared({**state, f"mlp_extractor.value_net.{odd}": object()})
+
+
+def test_names_there_and_back_are_each_their_own() -> None:
+    spec = NetworkSpec((6, 5, 4), (3, 2), "tanh")
+    names = layer_names(spec)
+    assert [sb3_layer(name) for name in names] == [
+        *(f"mlp_extractor.policy_net.{n}" for n in (0, 2, 4)), "action_net",
+        *(f"mlp_extractor.value_net.{n}" for n in (0, 2)), "value_net",
+    ]  # fmt: skip
+    weights = {f"{name}.{kind}": object() for name in names for kind in ("weight", "bias")}
+    theirs = to_sb3(weights)
+    assert from_sb3(theirs, spec) == weights
+    for name in names:
+        for kind in ("weight", "bias"):
+            assert theirs[f"{sb3_layer(name)}.{kind}"] is weights[f"{name}.{kind}"]
+    sizes = [(6, 9), (5, 6), (4, 5), (7, 4), (3, 9), (2, 3), (1, 2)]
+    shaped = {
+        f"{sb3_layer(name)}.weight": np.zeros(size) for name, size in zip(names, sizes, strict=True)
+    }
+    assert sb3_spec(shaped, "tanh") == spec

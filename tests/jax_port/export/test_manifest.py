@@ -25,6 +25,8 @@ from jax_port.export.manifest import (
     contract_of,
     describe,
     read_manifest,
+    require_live_rules,
+    trained_on,
 )
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import normalize
@@ -214,3 +216,33 @@ def test_every_file_of_a_bundle_is_held_to_the_manifest(tmp_path: Path) -> None:
                 check_files(tmp_path, told)
         (tmp_path / name).write_text(name)
     check_files(tmp_path, told)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "more"),
+    [
+        ("contracts", 100, 101),
+        ("sl_atr_mult", 100.0, 100.5),
+        ("tp_sl_ratio", 100.0, 100.5),
+        ("trail_atr_mult", 100.0, 100.5),
+        ("flat_by_minute", 1439, 1440),
+    ],
+)
+def test_a_live_strategy_takes_rules_up_to_the_most(name: str, most: float, more: float) -> None:
+    config = EnvConfig.phase2()
+    require_live_rules(config)
+    require_live_rules(config.override(**{name: most}))
+    with refuses():
+        require_live_rules(config.override(**{name: more}))
+
+
+def test_a_policy_that_says_no_contract_trades_the_one_that_is_named() -> None:
+    for about in ({}, {"data": None}, {"data": []}, {"data": [{"source": "x"}]}, {"data": "ES"}):
+        policy = made(1, **about)
+        assert trained_on(policy) == set()
+        assert contract_of(policy, "NQ") == get_contract("NQ")
+        with refuses():
+            contract_of(policy, None)
+    several = made(1, data=[{"symbol": "NQ"}, {"source": "x"}, {"symbol": "ES"}, {"symbol": "NQ"}])
+    assert trained_on(several) == {"ES", "NQ"}
+    assert contract_of(made(1, data=[{"symbol": "NQ"}, {"symbol": "NQ"}]), None) == get_contract("NQ")

@@ -21,6 +21,7 @@ from torch import nn
 
 from jax_port.export.importing import read_policy
 from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces
+from jax_port.export.sb3_description import SharedExtractor
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig
 from rltrader.agent import MaskablePPO as Agent
@@ -227,3 +228,36 @@ def test_layers_shared_by_policy_and_value_decide_alike(tmp_path: Path, own: dic
     obs, masks, ours = decisions(policy, tmp_path)
     theirs, _ = model.predict(env.normalize_obs(obs), action_masks=masks, deterministic=True)
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_shared_layers_are_gone_through_before_those_of_each() -> None:
+    """Two of them, with an activation after each layer; by hand in NumPy."""
+    sizes = {"shared": [(5, 4), (3, 5)], "policy": [(2, 3)], "value": [(6, 3), (2, 6)]}
+    rng = np.random.default_rng(0)
+    state = {
+        f"mlp_extractor.{part}_net.{2 * at}.{kind}": torch.tensor(
+            rng.normal(size=size if kind == "weight" else size[:1]), dtype=torch.float32
+        )
+        for part, layers in sizes.items()
+        for at, size in enumerate(layers)
+        for kind in ("weight", "bias")
+    }
+    extractor = SharedExtractor(state, nn.Tanh)
+    extractor.load_state_dict({name.removeprefix("mlp_extractor."): x for name, x in state.items()})
+    features = rng.normal(size=(7, 4)).astype(np.float32)
+
+    def through(*parts: str) -> np.ndarray:
+        x = features.astype(np.float64)
+        for part in parts:
+            for at in range(len(sizes[part])):
+                weight, bias = (
+                    state[f"mlp_extractor.{part}_net.{2 * at}.{kind}"].numpy().astype(np.float64)
+                    for kind in ("weight", "bias")
+                )
+                x = np.tanh(x @ weight.T + bias)
+        return x
+
+    with torch.no_grad():
+        both = [x.numpy() for x in extractor(torch.from_numpy(features))]
+    for found, part in zip(both, ("policy", "value"), strict=True):
+        np.testing.assert_allclose(found, through("shared", part), rtol=1e-5, atol=1e-6)

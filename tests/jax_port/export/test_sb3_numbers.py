@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import pickle
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sb3_contrib import MaskablePPO
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.data.data_loader import prepare
+from jax_port.export import sb3_archive
 from jax_port.export.sb3 import (
     MODEL,
     NORMALIZER,
@@ -22,7 +30,7 @@ from jax_port.export.sb3 import (
 )
 from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.settings import RATES, NetworkSpec
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.export.made_bundle import made_policy
 from tests.jax_port.made_policy import make_policy
@@ -120,3 +128,64 @@ def test_values_of_another_scale_are_noticed(tmp_path: Path) -> None:
     layers["value_head"]["kernel"] = layers["value_head"]["kernel"] * np.float32(1.001)
     with refuses(r"(?<=differ by )[\d.e-]+"):
         require_same_decisions(replace(policy, params={"params": layers}), archive)
+
+
+def test_both_members_of_a_zip_count_towards_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are never unpacked, so what they hold is no matter."""
+    weights = io.BytesIO()
+    torch.save({"action_net.bias": torch.zeros(3)}, weights)
+    data = json.dumps({"gamma": 0.9, "words": "x" * 500}).encode()
+    with zipfile.ZipFile(tmp_path / MODEL, "w") as archive:
+        archive.writestr("data", data)
+        archive.writestr("policy.pth", weights.getvalue())
+        archive.writestr("policy.optimizer.pth", bytes(10_000))
+    size = len(data) + len(weights.getvalue())
+    monkeypatch.setattr(sb3_archive, "MOST_BYTES", size)
+    archive_read = read_archive(tmp_path / MODEL)
+    assert (archive_read.data["gamma"], list(archive_read.state)) == (0.9, ["action_net.bias"])
+    monkeypatch.setattr(sb3_archive, "MOST_BYTES", size - 1)
+    with pytest.raises(InputError, match="would unpack to"):
+        read_archive(tmp_path / MODEL)
+
+
+def test_an_entry_of_a_description_is_a_value_or_a_pickle_that_is_whole() -> None:
+    packed = base64.b64encode(pickle.dumps({"net_arch": [7]})).decode()
+    archive = sb3_archive.Archive(
+        Path("x.zip"), {"plain": 3, "words": {"a": 1}, "held": {":serialized:": packed},
+                        "broken": {":serialized:": packed + "!?"}, "number": {":serialized:": 5},
+                        "cut": {":serialized:": packed[:-8]}}, {}
+    )  # fmt: skip
+    assert [archive.stored(name) for name in ("plain", "words", "held", "none")] == [
+        3, {"a": 1}, {"net_arch": [7]}, None
+    ]  # fmt: skip
+    for name in ("broken", "number", "cut"):
+        with refuses():
+            archive.stored(name)
+
+
+class OwnMoments(RunningMeanStd):
+    """Moments that may be anything."""
+
+
+def test_moments_of_a_class_of_one_s_own_are_refused(tmp_path: Path) -> None:
+    normalizer = VecNormalize(DummyVecEnv([lambda: Spaces(4, 3)]), norm_reward=False)
+    normalizer.save(str(tmp_path / NORMALIZER))
+    read = sb3_archive.read_normalizer(tmp_path / NORMALIZER)
+    assert read.statistics is not None
+    assert {name: (x.shape, x.dtype.name) for name, x in read.statistics.items()} == {
+        "mean": ((4,), "float64"), "var": ((4,), "float64"), "count": ((), "float64")
+    }  # fmt: skip
+    own: Any = OwnMoments(shape=(4,))
+    normalizer.obs_rms = own
+    normalizer.save(str(tmp_path / NORMALIZER))
+    with refuses():
+        sb3_archive.read_normalizer(tmp_path / NORMALIZER)
+    plain: Any = RunningMeanStd(shape=(4,))
+    normalizer.obs_rms = plain
+    for mean, var in ((np.zeros(3), np.ones(4)), (np.zeros((2, 2)), np.ones((2, 2)))):
+        plain.mean, plain.var = mean, var
+        normalizer.save(str(tmp_path / NORMALIZER))
+        with refuses():
+            sb3_archive.read_normalizer(tmp_path / NORMALIZER)

@@ -140,3 +140,46 @@ def test_every_stage_of_a_decision_is_its_own_columns(told: Told) -> None:
     assert stages["action"].dtype == np.int64
     rows = b"".join(o.tobytes() + m.tobytes() for o, m in zip(obs, masks, strict=True))
     assert told.read[0] == np.int32(2).tobytes() + rows
+
+
+def test_the_checker_is_compiled_strictly_of_all_that_it_is_made_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Sources of each program by folder, and by name within one; the library's come first."""
+    names = {
+        "policy": ["B.cs", "A.cs"], "live": ["D.cs", "C.cs"], "check": ["Check.cs"],
+        "strategy": ["Strategy.cs"], "host": ["Host.cs"], "host/stubs": ["Stub.cs"],
+    }  # fmt: skip
+    for folder, files in names.items():
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for file in (*files, "notes.txt"):
+            (tmp_path / folder / file).write_text("")
+    monkeypatch.setattr(csharp, "SOURCES", tmp_path)
+    library = [tmp_path / name for name in ("policy/A.cs", "policy/B.cs", "live/C.cs", "live/D.cs")]
+    assert csharp.library() == library
+    assert csharp.strategy_sources() == [*library, tmp_path / "strategy/Strategy.cs"]
+    host = [tmp_path / name for name in ("strategy/Strategy.cs", "host/stubs/Stub.cs", "host/Host.cs")]
+    assert csharp.host_sources() == [*library, *host]
+    sources = [*library, tmp_path / "check/Check.cs"]
+    assert csharp.checker_sources() == sources
+    ran: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(csharp, "_run", lambda *given: ran.append(given) or "")
+    monkeypatch.setattr(csharp, "missing", lambda: None)
+    out = tmp_path / "made.exe"
+    assert csharp.compile_checker(out) == out
+    options = ["-langversion:5", "-warnaserror", f"-out:{out}"]
+    assert ran == [(["mcs", *options, *map(str, sources)],)]
+    monkeypatch.setattr(csharp, "missing", lambda: "something is missing")
+    with pytest.raises(InputError, match=r"^something is missing$"):
+        csharp.compile_checker(out)
+    assert len(ran) == 1
+
+
+def test_an_answer_that_is_none_is_the_checker_s_fault(told: Told) -> None:
+    for answer in ("no object", [1], None):
+        told.answer = answer
+        with pytest.raises(InputError, match=r"^ParityCheck\.exe: "):
+            told.checker.golden()
+    told.answer = {"features": 3}
+    with pytest.raises(InputError, match=r"^ParityCheck\.exe: "):
+        told.checker.latency(3)

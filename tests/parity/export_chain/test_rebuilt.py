@@ -275,7 +275,13 @@ def test_each_file_that_is_another_is_named(tmp_path: Path, monkeypatch: pytest.
             else:
                 zipped(folder / name, [*members, *([("more", mark)] if mark else [])])
 
-    monkeypatch.setattr(rebuilt, "save_sb3", lambda policy, to, note: write(to, MODEL, NORMALIZER))
+    notes: list[Any] = []
+
+    def save(policy: Any, to: Path, note: Any) -> None:
+        notes.append(note)
+        write(to, MODEL, NORMALIZER)
+
+    monkeypatch.setattr(rebuilt, "save_sb3", save)
     monkeypatch.setattr(rebuilt, "save_program", lambda module, path: write(path.parent, PROGRAM))
     monkeypatch.setattr(rebuilt, "save_onnx", lambda module, path: write(path.parent, ONNX))
     for number, other in enumerate([(), *((name,) for name in files), tuple(files)]):
@@ -284,5 +290,7 @@ def test_each_file_that_is_another_is_named(tmp_path: Path, monkeypatch: pytest.
         scratch.mkdir()
         write(received, *files)
         write(received, *other, mark=b"!")
-        made = rebuild(received, made_policy(1), {}, scratch)
+        told = {} if number == 0 else {"trained_with_advice": {"as": "prior", "number": number}}
+        made = rebuild(received, made_policy(1), told, scratch)
         assert (made.folder, made.different) == (scratch, other)
+    assert notes == [None, *({"as": "prior", "number": number} for number in range(1, 6))]

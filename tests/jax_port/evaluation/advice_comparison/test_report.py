@@ -31,6 +31,7 @@ from jax_port.evaluation.evaluate import Evaluation
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
+from tests.snapshots import Snapshot
 
 BARE_PNL = np.array([[10.0, 0.0, 30.0], [20.0, -40.0, 0.0]])
 """Two policies, three days."""
@@ -225,3 +226,43 @@ def test_every_arm_policy_and_day_is_a_row_of_its_own(
         for at, day in enumerate(days)
     ]
     assert rows.columns.tolist() == ["arm", "policy", "day", "pnl"]
+
+
+@pytest.mark.parametrize("way", ["", "prior"], ids=["fusion", "trained with advice"])
+def test_the_page_and_the_numbers_are_as_they_were_read(
+    way: Any, tmp_path: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two policies; with a cutoff among the days, and of policies that were trained with advice."""
+    files = [tmp_path / name for name in ("advice.parquet", "p0.safetensors", "p1.safetensors")]
+    for file in files:
+        file.write_text(file.name)
+    settings, rng = FusionSettings("weighted", 1.5, most_age=7), np.random.default_rng(5)
+    use = AdviceUse(way or "prior", settings, "chat", "m", "1", "0", "never")
+    arms = make_own_arms(use, 2) if way else make_arms(settings, 2)
+    bare = rng.normal(size=(2, 24), scale=100).round(2)
+    made = {}
+    for at, arm in enumerate(arms):
+        more = rng.normal(loc=10 * at, size=(2, 24), scale=40).round(2)
+        made[arm.name] = played(bare + (at > 0) * more)
+    if way:
+        none = {"questions": None, "advised": None, "changed": None}
+        for arm in arms[2:]:
+            made[arm.name] = replace(made[arm.name], **none)
+    rows = {name: [0.0, 0.0, 0.0] for name in COLUMNS}
+    rows |= {
+        "row": [3, 4, 9], "status": ["ok", "malformed", "ok"], "hold": [0.5, 0.0, 0.1],
+        "buy": [0.25, 0.0, 0.7], "sell": [0.25, 0.0, 0.2], "confidence": [0.5, 0.0, 0.9],
+        "latency_ms": [100.0, 900.0, 250.0],
+    }  # fmt: skip
+    about = About(TableKey("0", "chat", "a model", "1"), "ES", 9, "never" if way else "2025-03-12")
+    market: Any = SimpleNamespace(
+        source="ES.csv", digest="of bars", contract=SimpleNamespace(symbol="ES")
+    )
+    made_with = {"versions": {"python": "3.0", "jax": "0.1"}, "device": "a device"}
+    monkeypatch.setattr(report, "made_with", lambda: made_with)
+    told = use if way else settings
+    table = AdviceTable(about, pd.DataFrame(rows))
+    values = report.to_values(arms, made, DATES, table, files[0], told, files[1:], market, 3)
+    report.write(tmp_path / "out", values, made, DATES)
+    for name in (report.NUMBERS, "advice.html"):
+        snapshot(name, tmp_path / "out" / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from jax_port.evaluation.prop_firm.chances import (
     chances,
 )
 from jax_port.evaluation.prop_firm.day_paths import DayPaths, from_paths
-from jax_port.evaluation.prop_firm.replay import FLOOR, PASSED, RUNNING, TIME
+from jax_port.evaluation.prop_firm.replay import FLOOR, PASSED, RUNNING, TIME, Outcomes
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.resampling import percentiles
 from tests.sentences import refuses
@@ -269,3 +270,40 @@ def test_each_draw_tells_of_its_own_accounts() -> None:
     assert all(median >= 6 for median, share in zip(medians, passed, strict=True) if share)
     # The middle of whole days is a whole or a half one, which a mean of them seldom is.
     assert [2 * median % 1 for median in medians] == [0.0] * 6
+
+
+@pytest.mark.parametrize("most", [3, 6])
+def test_the_draws_behind_an_interval_last_as_long_as_the_firm_lets_accounts(most: int) -> None:
+    """Six days of $500 pass; of three none can, whichever days are drawn."""
+    found = chances(replace(RULES, maximum_days=most), steady(50_000), 1.0, accounts=4, draws=5)
+    share = float(most == 6)
+    assert (found.passes, found.passes_between) == (share, (share, share))
+    assert found.ends["ran out of days"] == 1.0 - share
+
+
+def test_as_many_accounts_and_draws_are_played_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """5,000 accounts, and 200 draws of 100 each, all by the same rules and contracts."""
+    asked: list[tuple[Any, ...]] = []
+
+    def played(rules: Rules, paths: DayPaths, draw: Any, accounts: int, *more: Any) -> Outcomes:
+        asked.append((rules, paths, draw, accounts, *more))
+        end = np.where(np.arange(accounts) % 4 == 0, PASSED, FLOOR).astype(np.int8)
+        return Outcomes(end, np.arange(accounts) % 7, np.zeros(accounts, np.int64))
+
+    monkeypatch.setattr(module, "replay", played)
+    paths = walk(1, 12)
+    found = chances(RULES, paths, 2.5)
+    one, draws = asked
+    assert one[:2] == draws[:2] == (RULES, paths)
+    assert (one[3:6], draws[3:6]) == ((5_000, 250, 2.5), (20_000, 250, 2.5))
+    assert (found.accounts, found.passes, found.breaches) == (5_000, 0.25, 0.75)
+    assert (found.passes_between, found.breaches_between) == ((0.25, 0.25), (0.75, 0.75))
+    for played_by, accounts in ((one[2], 5_000), (draws[2], 20_000)):
+        live = np.arange(accounts)
+        days = np.array([played_by(day, live) for day in range(4)])
+        assert days.shape == (4, accounts)
+        assert set(days.ravel()) == set(range(12))
+    # The first are drawn two in a row; those of a draw are days of its own, which repeat in it.
+    assert found.block == 2
+    begun = [one[2](day, np.arange(50)) for day in range(2)]
+    assert ((begun[1] - begun[0]) % 12 == 1).all()

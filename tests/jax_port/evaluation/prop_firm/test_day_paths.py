@@ -264,3 +264,49 @@ def test_a_stop_or_target_ends_a_minute_where_a_price_first_reaches_it(code: int
         exactly += out in (worst, best)
         assert _until(prices, out, code, side, np.zeros(6, np.bool_)).tolist() == walked
     assert exactly > 60
+
+
+@pytest.mark.parametrize(
+    ("before", "fall"),
+    [([(116, 101), (106, 103), (105, 102)], 14), ([None, None, None], 8)],
+    ids=["highest in its second", "highest at a close"],
+)
+def test_a_floor_goes_by_the_highest_of_all_bars_before(
+    before: list[tuple[int, int] | None], fall: int
+) -> None:
+    """Bars of no second at all are known by their close; the last but one and the last rise less."""
+    commission = ES.commission_cents
+    closes = [100, 100, 110, 104, 103, 101]
+    held = [(close - 100) * TICK - commission for close in closes[1:5]]
+    equity = [0, 0, *held, TICK - 2 * commission]
+    day = SimpleNamespace(
+        episodes=pd.DataFrame({"episode": [0], "daily": [True], "start": [0], "trades": [1]}),
+        trades=pd.DataFrame(
+            {"episode": [0], "exit_step": [5], "exit_price": [101 * 0.25], "exit_code": [4]}
+        ),
+        equity=pd.DataFrame(
+            {
+                "episode": 0, "equity": 50_000 + np.array(equity) / 100,
+                "position": [0, 0, 1, 1, 1, 1, 0],
+                "entry": [np.nan, np.nan, *[25.0] * 4, np.nan],
+            }
+        ),
+    )  # fmt: skip
+    bars = np.zeros((6, 8), np.int32)
+    bars[:, 2] = closes
+    high, low = np.zeros((6, 60), np.int32), np.ones((6, 60), np.int32)
+    for row, ends in enumerate(before, 2):
+        if ends is not None:
+            high[row, 7], low[row, 7] = ends
+    for at, (top, bottom) in enumerate([(104, 103), (120, 101), (112, 95)]):
+        high[5, 3 * at], low[5, 3 * at] = top, bottom
+    fine = PreparedSeconds(high, low, "seconds", "0", 0)
+    account = AccountRules(trailing_drawdown_dollars=fall * TICK / 100, floor_lock_dollars=9_000.0)
+    given: Any = day, SimpleNamespace(bars=bars, contract=ES), 1, fine
+    found = day_paths(*given, account=account)
+    # Two ticks up lies the floor: the second in which 101 was reached is the last one.
+    assert found.low.min() == -commission
+    assert found.high.max() == (16 if before[0] else 10) * TICK - commission
+    assert found.end.tolist() == [TICK - 2 * commission]
+    wide = AccountRules(trailing_drawdown_dollars=99 * TICK / 100, floor_lock_dollars=9_000.0)
+    assert day_paths(*given, account=wide).low.min() == -5 * TICK - commission

@@ -94,6 +94,40 @@ def test_every_rule(rules: Rules, paths: list[list[float]], expected: tuple[int,
     assert play(rules, days(*paths), list(range(len(paths)))) == expected
 
 
+def test_a_best_day_of_exactly_its_share_is_allowed_whatever_floats_make_of_it() -> None:
+    """0.29 times 3,000 cents is a little less than 870 in floats; a cent more is too much."""
+    assert 0.29 * 3000 < 870
+    rules = replace(RULES, best_day_share=0.29)
+    even = days([8.70], [8.70], [8.69], [3.91])
+    assert play(rules, even, [0, 1, 2, 3]) == (PASSED, 4, 30.0)
+    more = days([8.71], [8.70], [8.69], [3.90])
+    assert play(rules, more, [0, 1, 2, 3]) == (RUNNING, 4, 30.0)
+
+
+def test_each_account_meets_its_own_days_and_keeps_what_it_ended_with() -> None:
+    """Three side by side: of trades on every other day, of a floor, and of one that runs on."""
+    paths = replace(days([16], [-21], [14.5], [2, 1]), traded=np.array([True, True, False, True]))
+    orders = np.array([[0, 2, 3, 1], [3, 1, 0, 0], [3, 3, 3, 3]])
+    rules = replace(RULES, minimum_days=2, maximum_days=4)
+    traces = np.zeros((2, 5), np.int64)
+    asked: list[list[int]] = []
+
+    def draw(day: int, live: np.ndarray) -> np.ndarray:
+        asked.append(live.tolist())
+        return orders[live, day]
+
+    found = replay(rules, paths, draw, 3, 4, 1.0, traces)
+    assert asked == [[0, 1, 2], [0, 1, 2], [0, 2], [2]]
+    assert found.end.tolist() == [PASSED, FLOOR, TIME]
+    assert found.days.tolist() == [3, 2, 4]
+    # The second's floor had risen with $2 of its first day.
+    assert found.profit.tolist() == [3150, -1800, 400]
+    assert traces.tolist() == [[0, 1600, 3050, 3150, 3150], [0, 100, -1800, -1800, -1800]]
+    assert (found.end.dtype, found.days.dtype, found.profit.dtype) == (np.int8, np.int64, np.int64)
+    none = replay(rules, paths, lambda day, live: np.full(len(live), 3), 2, 3, 1.0)
+    assert (none.end.tolist(), none.days.tolist()) == ([RUNNING] * 2, [3, 3])
+
+
 def test_days_without_a_trade_do_not_count_as_days() -> None:
     paths = days([31], [0])
     quiet = replace(paths, traded=np.array([True, False]))

@@ -191,3 +191,48 @@ def test_the_last_value_within_a_limit_is_taken(tmp_path: Path, line: str) -> No
 def test_the_first_value_beyond_a_limit_is_refused(tmp_path: Path, line: str) -> None:
     with refuses():
         load_rules(write(tmp_path, GOOD + line))
+
+
+GIVEN = [line for line in GOOD.splitlines() if line]
+
+
+@pytest.mark.parametrize("name", [line.split(" = ")[0] for line in GIVEN])
+def test_each_rule_that_says_what_an_account_is_has_to_be_there(tmp_path: Path, name: str) -> None:
+    kept = [line for line in GIVEN if not line.startswith(f"{name} = ")]
+    assert len(kept) == len(GIVEN) - 1
+    with refuses():
+        load_rules(write(tmp_path, "\n".join(kept)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("name = 3", "source = true", "note = [1]", "read = 2026-11-26T08:00:00", "read = 20261126"),
+        *("account = 0", "account = true", "account = inf", "account = 1000000001"),
+        *("profit_target = -1", "profit_target = 0", 'profit_target = "3000"', "trailing = 3"),
+        *("maximum_days = 2.0", "floor_stops_at = true", "best_day_share = true", "contracts = [3]"),
+    ],
+)
+def test_a_rule_of_another_kind_is_refused_by_its_name(tmp_path: Path, line: str) -> None:
+    name = line.split(" = ")[0]
+    kept = [one for one in GIVEN if not one.startswith(f"{name} = ")]
+    with refuses():
+        load_rules(write(tmp_path, "\n".join([*kept, line])))
+
+
+def test_whole_dollars_and_days_are_taken_as_they_are(tmp_path: Path) -> None:
+    """The most that a rule may name too, and all rules that may be left out, each with its value."""
+    text = GOOD.replace("50000", "1000000000") + (
+        "floor_stops_at = 12.5\ndaily_loss = 1_000\ndaily_loss_means = 'stop for the day'\n"
+        "best_day_share = 0.25\nminimum_days = 3\nmaximum_days = 30\n"
+        "automation = 'own code only'\nnote = 'a note'\n"
+        "[[contracts]]\nprofit = 0\ncontracts = 2\n[[contracts]]\nprofit = 500\ncontracts = 2.5\n"
+    )
+    rules = load_rules(write(tmp_path, text))
+    assert rules == Rules(
+        "an account", "made up", date(2026, 11, 26), 1e9, 3000.0, 2000.0, "intraday", 12.5, 1000.0,
+        "stop for the day", 0.25, 3, 30, (Tier(0.0, 2.0), Tier(500.0, 2.5)), "own code only", "a note",
+    )  # fmt: skip
+    money = (rules.account, rules.profit_target, rules.drawdown, rules.daily_loss, rules.floor_stops_at)
+    assert {type(value) for value in money} == {float}
+    assert (type(rules.minimum_days), type(rules.maximum_days)) == (int, int)

@@ -84,6 +84,18 @@ def test_by_hand() -> None:
     }
 
 
+def test_every_statistic_is_one_number_and_each_trade_went_as_far_as_it_did() -> None:
+    mae, mfe = np.array([100, 900, 500, 0, 2_000, 1_000]), np.array([9_000, 100, 0, 700, 8_000, 200])
+    found = statistics(table(ROWS), Excursions(mae, mfe, mfe - 1), commission_cents=333, days=7)
+    assert {type(value) for value in found.values()} == {int, float}
+    assert found["average_mae"] == pytest.approx(4_500 / 600)
+    assert found["average_mfe"] == pytest.approx(18_000 / 600)
+    assert found["average_etd"] == pytest.approx(18_000 / 600 - 100 / 6)
+    assert (found["commission"], found["average_trades_per_day"]) == (19.98, pytest.approx(6 / 7))
+    none = statistics(table(ROWS)[:0], Excursions(mae[:0], mfe[:0], mfe[:0]), 333, 7)
+    assert {type(value) for value in none.values()} == {int, float}
+
+
 def test_sortino_counts_losing_months_alone() -> None:
     rows = [("2025-01-30 10:00", "2025-01-30 10:10", 1, -30.0), *ROWS[3:5]]
     found = statistics(table(rows), reach(3), 500, 3)

@@ -32,6 +32,7 @@ from jax_port.evaluation.walk_forward.windows import Window
 from markets import EnvConfig
 from markets.contracts import get_contract
 from tests.sentences import check_sentence
+from tests.snapshots import Snapshot
 
 
 def judged(first: int, days: int, trades: int) -> Evaluation:
@@ -174,7 +175,7 @@ def test_what_the_windows_say(pnl: float, windows: tuple[float, ...], interval: 
 
 
 def test_the_page_and_the_tables_are_of_all_windows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The curve goes on from window to window, and files of before are replaced."""
     parts = [judged(3, 2, 1), judged(10, 1, 3)]
@@ -187,6 +188,8 @@ def test_the_page_and_the_tables_are_of_all_windows(
         Judged(Window(*(date(2025, 1 + at, day) for day in range(1, 5))), policy, part, Path(f"w{at}"))
         for at, part in enumerate(parts)
     ]
+    made_with = {"versions": {"python": "3.0", "jax": "0.1"}, "device": "a device"}
+    monkeypatch.setattr(module, "made_with", lambda: made_with)
     joined = join(parts)
     without = [Baseline("never", np.zeros(3, np.int64), 0, 0)]
     values = to_values(
@@ -211,3 +214,5 @@ def test_the_page_and_the_tables_are_of_all_windows(
     assert verdict(values).headline in page
     for at in (0, 1):
         assert f'href="w{at}"' in page
+    for name in ("walk_forward.html", "walk_forward.json"):
+        snapshot(name, tmp_path / name)

@@ -31,6 +31,12 @@ def test_one_window_that_just_fits() -> None:
     assert places(train=18, test=1) == [(0, 17, 19, 19)]
 
 
+def test_a_window_says_all_of_its_dates() -> None:
+    (window,) = windows_of(DAYS, train=18, test=1)
+    assert str(window) == "trained 2025-01-01 to 2025-01-18, judged 2025-01-20 to 2025-01-20"
+    assert places(train=1, test=1, step=1, gap=1)[-2:] == [(16, 16, 18, 18), (17, 17, 19, 19)]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -38,6 +44,8 @@ def test_one_window_that_just_fits() -> None:
         {"train": 5, "test": 3, "step": 2},
         {"train": 5, "test": 3, "gap": 0},
         {"train": 0, "test": 3},
+        {"train": 5, "test": 0},
+        {"train": 5, "test": -1, "step": 4},
     ],
     ids=str,
 )

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jax_port.export.checks.pickles import read_pickle
+from jax_port.export.checks import pickles as module
+from jax_port.export.checks.pickles import Instance, path_of, read_pickle
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])  # earlier ones have no bytes
@@ -88,6 +89,8 @@ PLAIN = (3, "<", None, None, None, -1, -1, 0)
         array_of(1, (1,), "f8", False, b"x" * 8),
         array_of(1, (1,), dtype_of(*PLAIN), False, ["x"]),
         array_of(1, (2,), dtype_of(*PLAIN), False, b"x" * 8),
+        array_of(1, (1,), dtype_of(*PLAIN), False, b"x" * 16),
+        array_of(1, (1,), dtype_of(*PLAIN), "no", b"x" * 8),
         array_of((1,)),
     ],
     ids=lambda call: repr(call.reduced[2])[:60],
@@ -121,3 +124,48 @@ def test_a_pickle_changes_nothing_for_the_next(name: str) -> None:
     assert [code.name for code, *_ in pickletools.genops(hostile)][-2:] == ["BUILD", "STOP"]
     with pytest.raises(pickle.UnpicklingError, match="changes what it calls"):
         read_pickle(hostile)
+
+
+def test_a_pickle_as_large_as_is_allowed_is_read_and_a_larger_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = pickle.dumps({"a": [1, 2.5, None]})
+    monkeypatch.setattr(module, "MOST_PICKLE", len(data))
+    assert read_pickle(data) == {"a": [1, 2.5, None]}
+    monkeypatch.setattr(module, "MOST_PICKLE", len(data) - 1)
+    with pytest.raises(pickle.UnpicklingError, match=rf"^a pickle of {len(data)} bytes"):
+        read_pickle(data)
+
+
+def test_what_lies_outside_a_pickle_is_not_asked_for() -> None:
+    with pytest.raises(pickle.UnpicklingError, match="something outside itself"):
+        read_pickle(b"Pelsewhere\n.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (bytearray(16), np.dtype("f8"), (2,), "A"),
+        (bytearray(16), np.dtype("f8"), (3,), "C"),
+        ([0.0, 1.0], np.dtype("f8"), (2,), "C"),
+        (bytearray(16), "f8", (2,), "C"),
+    ],
+    ids=["order", "shape", "a list", "no dtype"],
+)
+def test_an_array_of_a_buffer_that_does_not_fit_is_refused(arguments: tuple[Any, ...]) -> None:
+    """As protocol 5 has arrays; two rows of three columns come back row by row or column by column."""
+    from_buffer, *_ = np.zeros(1).__reduce_ex__(5)
+    values = np.arange(6.0).reshape(2, 3)
+    for order in ("C", "F"):
+        given = (values.tobytes(order), np.dtype("f8"), (2, 3), order)
+        read = read_pickle(pickle.dumps(Call(from_buffer, given)))
+        assert read.tolist() == values.tolist()
+    with pytest.raises(pickle.UnpicklingError):
+        read_pickle(pickle.dumps(Call(from_buffer, arguments)))
+
+
+def test_only_a_class_that_is_named_has_a_path() -> None:
+    named, instance = read_pickle(pickle.dumps([Call, Call("f8", (1,)).reduced]))
+    assert path_of(named) == f"{Call.__module__}.Call"
+    for value in (instance, Call, "f8", None, int, Instance()):
+        assert path_of(value) is None

@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner
 
 from jax_port.export.bundle import STATE
+from jax_port.export.checks import tensors as module
 from jax_port.export.checks.tensors import CONVERTED, as_float32, decode_tensors, read_tensors
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits
@@ -177,3 +178,39 @@ def test_a_state_without_statistics_is_refused(state: Path) -> None:
     torch.save(torch.load(bundle(1) / STATE, weights_only=True), state)
     with refuses():
         read_policy(state)
+
+
+def test_a_file_as_large_as_is_allowed_is_read_and_a_larger_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the file's bytes, wherever they come from, and by the number of its tensors."""
+    data = saved({str(n): torch.full((2,), float(n)) for n in range(3)})
+    (tmp_path / "x.pt").write_bytes(data)
+    for most, tensors, taken in (
+        (len(data), 3, True),
+        (len(data) - 1, 3, False),
+        (len(data), 2, False),
+    ):
+        monkeypatch.setattr(module, "MOST_BYTES", most)
+        monkeypatch.setattr(module, "MOST_TENSORS", tensors)
+        for read in (
+            lambda: read_tensors(tmp_path / "x.pt", "mend it"),
+            lambda: decode_tensors(data, "x", "mend it"),
+        ):
+            if taken:
+                assert {name: x.tolist() for name, x in read().items()} == {
+                    str(n): [n, n] for n in range(3)
+                }
+            else:
+                with refuses(*([r"[\d.,]+(?= KiB)"] if tensors == 3 else [])):
+                    read()
+
+
+def test_all_numbers_that_float32_has_are_taken_and_none_beyond() -> None:
+    most = torch.finfo(torch.float32).max
+    for wide in (most, -most, most * (1 + 2.0**-26)):
+        made, said = as_float32({NAME: torch.tensor([wide], dtype=torch.float64)}, "x", "mend it")
+        assert (abs(float(made[NAME][0])), said) == (most, "float64")
+    for wide in (2 * most, -2 * most):
+        with refuses():
+            as_float32({NAME: torch.tensor([0.0, wide], dtype=torch.float64)}, "x", "mend it")
