@@ -17,7 +17,7 @@ from jax_port.runs.plan import DRAWN, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import Contract, EnvConfig
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from tests.jax_port.made_policy import make_policy
@@ -125,13 +125,18 @@ def test_a_plan_that_is_read_again_is_all_of_it(tmp_path: Path) -> None:
     """With its schedules: without them a run that goes on would learn at another rate."""
     settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 3, seed=5)
     use = AdviceUse("columns", FusionSettings(), "rules", "a", "", "", "never")
+    own = Source("X", "/c.csv", contract=Contract("X", "mine", 0.5, 1250, 2, 99, "ES"))
     plan = Plan(
         settings.override(layer_lr=(("policy_0", 0.0),)),
         TrainingData(
-            (Source("ES", "/a.csv", reader={"snap": True}), Source("NQ", "/b.csv", accepted=["x"])),
+            (
+                Source("ES", "/a.csv", reader={"snap": True}),
+                Source("NQ", "/b.csv", accepted=["x"], name="mine"),
+                own,
+            ),
             "2025-01-02",
             "2025-01-09",
-            TrainingAdvice(use, ("/one", "/two"), 0.0),
+            TrainingAdvice(use, ("/one", "/two", "/three"), 0.0),
         ),
         EnvConfig.phase2(),
         agents=({"seed": 0, "ent_coef": 0.0}, {}),
@@ -146,6 +151,7 @@ def test_a_plan_that_is_read_again_is_all_of_it(tmp_path: Path) -> None:
         assert getattr(plan, field.name) != getattr(usual, field.name)
     write_json(tmp_path / RUN, {"plan": plan.to_dict()})
     assert read_plan(tmp_path) == plan
+    assert read_plan(tmp_path).data.sources[2].traded() == own.contract
 
 
 def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> None:

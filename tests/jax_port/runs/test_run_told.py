@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from foundation.files import file_digest
+from foundation.lock import folder_lock
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import checkpoints, lineage
@@ -280,6 +283,63 @@ def test_a_policy_that_was_removed_leaves_the_count_of_all(told: Told) -> None:
     assert runs.run(told.plan, told.folder, programs=told.programs)
     assert load_policy(file).about == whole
     assert json.loads((told.folder / FINISHED).read_text()) == {"updates": 5, "policies": 3}
+
+
+def test_a_run_that_was_left_and_gone_on_with_is_the_whole_one_to_the_last_bit(
+    told: Told, tmp_path: Path
+) -> None:
+    """In its log, its policies and its last checkpoint."""
+    whole = tmp_path / "whole"
+    assert runs.run(told.plan, whole, begin=True, programs=told.programs)
+    logs = [
+        [{**one, "steps_per_second": 0} for one in read_log(folder)] for folder in (whole, told.folder)
+    ]
+    assert logs[0] == logs[1]
+    for place in (*(f"policy-{agent}.safetensors" for agent in range(3)), "checkpoints/5.safetensors"):
+        ours, theirs = (load_file(folder / place) for folder in (whole, told.folder))
+        assert ours.keys() == theirs.keys()
+        for name, values in ours.items():
+            assert values.dtype == theirs[name].dtype
+            np.testing.assert_array_equal(values, theirs[name], f"{place} {name}")
+
+
+def test_only_the_first_process_writes(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one trains as well, and is told all of it."""
+    calls: list[int] = []
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    folder = tmp_path / "run"
+    assert runs.run(
+        told.plan, folder, lambda now, _: calls.append(now), begin=True, programs=told.programs
+    )
+    assert calls == [0, 2, 4, 5]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("check", ["check_split", "refuse_other_numbers", "check_loggers"])
+def test_a_training_that_cannot_be_made_is_refused_before_its_folder_is_made(
+    check: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def refuse(*given: Any) -> None:
+        asked.append(given)
+        raise InputError("not so")
+
+    monkeypatch.setattr(runs, check, refuse)
+    with pytest.raises(InputError, match="not so"):
+        runs.run(PLAN, tmp_path / "run", begin=True, loggers=("wandb",))
+    mesh = runs.make_mesh()
+    wanted = {"check_split": (mesh, 4, 2), "refuse_other_numbers": (), "check_loggers": (("wandb",),)}
+    assert asked == [wanted[check]]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_which_another_trains_is_left_alone(tmp_path: Path) -> None:
+    with folder_lock(tmp_path, "trains"), pytest.raises(InputError, match="trains"):
+        runs.run(PLAN, tmp_path, begin=True)
+    assert not (tmp_path / RUN).exists()
 
 
 def test_a_loss_that_is_no_number_is_found_in_the_last_agent_s_last_update(

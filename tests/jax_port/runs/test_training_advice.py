@@ -240,3 +240,31 @@ def test_runs_that_use_one_table_otherwise_share_no_checkpoints(table: Path, tmp
     assert identity_of(runs.deciding(plan, facts)) == own
     bare = replace(usual, data=replace(usual.data, advice=None))
     assert "advice" not in runs.deciding(bare, facts)
+
+
+def test_runs_of_other_bars_numbers_or_agents_share_no_checkpoints() -> None:
+    """Wherever in a run it is that they differ; a file may lie elsewhere."""
+    facts = [{"sha256": "1", "bars": 5}, {"sha256": "2", "bars": 6}]
+    sources = (Source("ES", "/a.csv"), Source("NQ", "/b.csv"))
+    usual = Plan(SETTINGS, TrainingData(sources), CONFIG, agents=({}, {"gamma": 0.5}))
+    own = identity_of(runs.deciding(usual, facts))
+    moved = replace(usual, data=TrainingData((sources[0], replace(sources[1], path="/c.csv"))))
+    assert identity_of(runs.deciding(moved, facts)) == own
+    others: list[tuple[Plan, list[dict[str, Any]]]] = [
+        (replace(usual, **change), facts)
+        for change in (
+            {"settings": SETTINGS.override(seed=1)},
+            {"settings": SETTINGS.override(activation="tanh")},
+            {"settings": SETTINGS.override(total_timesteps=96)},
+            {"config": CONFIG.override(contracts=2)},
+            {"agents": ({}, {"gamma": 0.25})},
+            {"agents": ({}, {"gamma": 0.5}, {})},
+            {"updates_per_call": 2},
+            {"schedules": {"gamma": [0.5] * 5}},
+            {"initial": {"path": "/p", "sha256": "3"}},
+        )
+    ]
+    others += [(usual, [facts[0], {**facts[1], "sha256": "3"}]), (usual, facts[::-1])]
+    digests = {identity_of(runs.deciding(plan, of)) for plan, of in others}
+    assert own not in digests
+    assert len(digests) == len(others)

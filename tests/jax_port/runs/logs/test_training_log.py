@@ -98,6 +98,27 @@ def test_a_record_is_one_agents_update(actions: int) -> None:
             assert found[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
 
 
+def test_where_nothing_ended_no_mean_is_told_and_what_is_no_number_is_none() -> None:
+    """Each for itself: the second agent has episodes without a trade."""
+    metrics = _metrics(6)
+    ends = metrics.ends
+    for name in ("episodes", "trades"):
+        getattr(ends, name)[0, 0] = 0
+    ends.trades[0, 1] = 0
+    ends.actions[0, 0] = 0
+    metrics.loss[0, 0], metrics.approx_kl[0, 1], metrics.entropy[1, 2] = np.nan, np.inf, -np.inf
+    records = records_of(metrics, FIRST, ROLLOUT, SECONDS)
+    none = {
+        number: {name for name, value in record.items() if value is None}
+        for number, record in enumerate(records)
+    }
+    means = {"episode_reward", "episode_pnl_dollars", "episode_bars", "episode_drawdown_dollars"}
+    expected = {0: {*means, "win_rate", "loss"}, 1: {"win_rate", "approx_kl"}, 5: {"entropy"}}
+    assert none == {number: expected.get(number, set()) for number in range(6)}
+    assert set(records[0]["action_share"].values()) == {0.0}
+    json.dumps(records, allow_nan=False)
+
+
 def _events(folder: Path) -> list[Any]:
     """Return TensorBoard's events of a folder: length, its checksum, an event, its checksum."""
     from tensorboardX.proto.event_pb2 import Event
