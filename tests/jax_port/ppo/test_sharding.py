@@ -265,3 +265,15 @@ def test_four_devices_hold_what_is_theirs() -> None:
         timeout=300,
     )
     assert told.stdout == "as it must be\n", told.stderr[-2000:]
+
+
+def test_what_devices_cannot_share_evenly_each_holds_all_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by how a layout constrains arrays, of which nothing is computed."""
+    monkeypatch.setattr(jax.lax, "with_sharding_constraint", lambda x, place: (x.shape, place))
+    mesh: Any = AbstractMesh((4,), (AXIS,))
+    layout = make_layout(mesh)
+    for rows, spec in ((4, PartitionSpec(AXIS)), (8, PartitionSpec(AXIS)), (6, PartitionSpec())):
+        shape, place = layout.split(np.zeros((rows, 3)))
+        assert (shape, place.spec, place.mesh) == ((rows, 3), spec, mesh)
+        shape, place = layout.whole(np.zeros((rows, 3)))
+        assert (shape, place.spec, place.mesh) == ((rows, 3), PartitionSpec(), mesh)
