@@ -17,8 +17,8 @@ from jax_port.runs.plan import DRAWN, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
-from markets import Contract, EnvConfig
-from markets.advice.by_bar import AdviceUse
+from markets import Contract, EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse, Way
 from markets.advice.fusion import FusionSettings
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
@@ -182,6 +182,45 @@ def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> 
     of_two = EnvConfig.phase2(window_size=2)
     with refuses():
         plan_of(config, make_policy(market, of_two)).initial_policy()
+
+
+def test_no_policy_is_begun_with_by_a_run_that_sees_more(tmp_path: Path) -> None:
+    """Columns of advice widen what is seen; a prior does not."""
+    config, source = EnvConfig.phase1(window_size=2), Source("ES", kind="synthetic", days=2)
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, make_policy(prepare(source.read(), config), config))
+    initial = {"path": str(path), "sha256": file_digest(path)}
+    settings = TrainSettings().override(pi=(16, 16), vf=(8,))
+    ways: tuple[Way, Way] = ("prior", "columns")
+    prior, columns = (
+        TrainingAdvice(AdviceUse(way, FusionSettings(), "rules", "a", "", "", "never"), ("one",))
+        for way in ways
+    )
+    plan = Plan(settings, TrainingData((source,), advice=prior), config, initial=initial)
+    assert plan.initial_policy() is not None
+    with pytest.raises(InputError, match="advice as columns widens what a policy sees"):
+        replace(plan, data=TrainingData((source,), advice=columns)).initial_policy()
+
+
+def test_a_plan_has_an_agent_and_whole_counts_of_updates() -> None:
+    data = TrainingData((Source("ES", "/a.csv"),))
+    with pytest.raises(InputError, match="no agent to train"):
+        Plan(TrainSettings(), data, EnvConfig.phase1(), agents=())
+    for name in ("updates_per_call", "checkpoint_every"):
+        assert getattr(Plan(TrainSettings(), data, EnvConfig.phase1(), **{name: 1}), name) == 1
+        with pytest.raises(InputError, match=f"{name} is 0"):
+            Plan(TrainSettings(), data, EnvConfig.phase1(), **{name: 0})
+
+
+def test_a_schedule_is_as_long_as_the_updates_or_longer() -> None:
+    settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 4)
+    data = TrainingData((Source("ES", "/a.csv"),))
+    for length in (4, 5):
+        schedules = {"gamma": [0.5] * 4, "ent_coef": [0.1] * length}
+        plan = Plan(settings, data, EnvConfig.phase1(), schedules=schedules)
+        assert plan.schedules == schedules
+    with pytest.raises(InputError, match="ent_coef has 3 values; give one for each of 4 updates"):
+        Plan(settings, data, EnvConfig.phase1(), schedules=schedules | {"ent_coef": [0.1] * 3})
 
 
 @pytest.mark.parametrize("drawn", [False, True])

@@ -336,6 +336,22 @@ def test_a_training_that_cannot_be_made_is_refused_before_its_folder_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_that_holds_a_run_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a logger follows it."""
+    monkeypatch.setattr(runs, "make_loggers", lambda *_: pytest.fail("it was followed"))
+    (tmp_path / RUN).write_text("as it was")
+    for begin in (
+        lambda: runs.start(PLAN, tmp_path, {"note.txt": "other"}),
+        lambda: runs.run(PLAN, tmp_path, begin=True),
+    ):
+        with pytest.raises(InputError, match="there is a run here already"):
+            begin()
+    assert (tmp_path / RUN).read_text() == "as it was"
+    assert not (tmp_path / "note.txt").exists()
+
+
 def test_a_folder_in_which_another_trains_is_left_alone(tmp_path: Path) -> None:
     with folder_lock(tmp_path, "trains"), pytest.raises(InputError, match="trains"):
         runs.run(PLAN, tmp_path, begin=True)

@@ -20,7 +20,7 @@ from jax_port.runs.checkpoints import identity_of
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.training_advice import TrainingAdvice, from_tables
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.advice.fusion import FusionSettings
 from markets.advice.passes import run_rules
 from markets.advice.rules import RulesAdvisor
@@ -193,6 +193,17 @@ def test_a_latency_of_zero_is_not_the_answer_s_own(
     monkeypatch.setattr("jax_port.runs.training_advice.lay", watched)
     replace(advice(table), latency=seconds).read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
     assert seen == [asked]
+
+
+def test_a_table_without_an_answer_is_refused(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(table: AdviceTable, ns: Any, latency: float | None) -> AdviceOnBars:
+        bars = lay(table, ns, latency)
+        return replace(bars, given=np.zeros_like(bars.given))
+
+    monkeypatch.setattr("jax_port.runs.training_advice.lay", silent)
+    with pytest.raises(InputError, match="it holds no advice on any bar") as refused:
+        advice(table).read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
+    assert str(refused.value).startswith(f"{table}: ")
 
 
 def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Path) -> None:
