@@ -21,6 +21,7 @@ from jax_port.ppo.policy import make_network
 from jax_port.ppo.rollout import RolloutState, collect, init_rollout_state
 from jax_port.ppo.running_statistics import init_moments, update_moments
 from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agent
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -87,6 +88,29 @@ def decided(config: EnvConfig) -> tuple[EnvParams, RolloutState, Any, TrainSetti
     actor = replace(actor, env_state=states, moments=moments)
     market = replace(params.market, starts=params.market.starts[40:41])
     return replace(params, market=market), actor, weights, settings
+
+
+def test_both_forms_leave_the_same_kinds_of_numbers_of_six_actions_and_eight_features() -> None:
+    """Nothing of it is computed: shapes and dtypes alone."""
+    config = EnvConfig.phase2(max_episode_bars=3, window_size=2)
+    market = stack([prepare(synthetic_bars("ES", days=2, seed=3), config)])
+    params = phase_of(config).make_params(market, config)
+    settings = TrainSettings(n_envs=4, n_steps=7).override(pi=(8,), vf=(8,))
+    network = network_of(settings, 6)
+    program = program_of("gpu", settings, 6, params.obs_size)
+
+    def both(seed: jax.Array, key: jax.Array, gamma: jax.Array) -> Any:
+        agent = init_agent(seed, params, settings)
+        given = agent.actor, key, agent.learner.params
+        ours = program.collect(*given, params, gamma)
+        return ours, collect(*given, network, params, settings.n_steps, gamma)
+
+    ours, definition = jax.eval_shape(both, jnp.int32(0), jax.random.key(1), jnp.float32(0.75))
+    chex.assert_trees_all_equal_shapes_and_dtypes(ours, definition)
+    _, rollout, _, ends = ours
+    assert (rollout.masks.shape, rollout.position.shape) == ((7, 4, 6), (7, 4, 8))
+    assert (rollout.actions.dtype, rollout.rewards.dtype) == (jnp.int8, jnp.float32)
+    assert (ends.actions.shape, ends.reasons.shape) == ((6,), (5,))
 
 
 @pytest.mark.costly
