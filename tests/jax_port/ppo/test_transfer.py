@@ -139,6 +139,8 @@ def test_a_network_of_one_s_own_is_not_extended_and_fits_by_its_window(policy: P
     mine = replace(policy, own=own)
     with pytest.raises(InputError, match="network Mine cannot be extended from phase 1 to phase 2"):
         extend(mine, EnvConfig.phase2())
+    raw = extend(replace(policy, statistics=None), EnvConfig.phase2())
+    assert (raw.statistics, raw.observation_size) == (None, 228)
     check_fits(mine, NetworkSpec((3,), (3,)), policy.config)
     for other in (mine, policy):
         with pytest.raises(InputError, match="the policy sees 20 bars and the run 7"):

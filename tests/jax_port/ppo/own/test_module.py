@@ -11,7 +11,8 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 
-from jax_port.ppo.own.module import OwnModule, own_network
+from jax_port.ppo.own.module import OwnModule, OwnNetwork, own_network
+from markets import InputError
 from tests.jax_port.ppo.own.networks import (
     Dropped,
     Normed,
@@ -121,3 +122,12 @@ def test_each_weight_is_known_by_its_own_name(module: Any, names: tuple[str, ...
     np.testing.assert_array_equal(called.apply(weights, jnp.asarray(x), part="policy"), logits)
     np.testing.assert_array_equal(called.apply(weights, jnp.asarray(x), part="value"), values)
     assert own_network(own) is own
+
+
+def test_weights_of_half_precision_are_not_trained() -> None:
+    def draw(key: jax.Array, obs: jax.Array) -> Any:
+        return {"a": jnp.zeros((3, 2)), "b": jnp.zeros(3, jnp.bfloat16)}
+
+    own = OwnNetwork("Half", draw, lambda tree, obs: (obs @ tree["a"], obs[:, 0]))
+    with pytest.raises(InputError, match="network Half: b is bfloat16; weights are trained as float32"):
+        own.sizes(3, 2)
