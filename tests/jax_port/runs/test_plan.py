@@ -212,6 +212,19 @@ def test_a_plan_has_an_agent_and_whole_counts_of_updates() -> None:
             Plan(TrainSettings(), data, EnvConfig.phase1(), **{name: 0})
 
 
+@pytest.mark.parametrize("version", [0, -1, 2])
+def test_a_run_of_another_format_is_refused_whichever_side_of_ours(
+    version: int, tmp_path: Path
+) -> None:
+    data = TrainingData((Source("ES", "/a.csv"),))
+    values = Plan(TrainSettings(), data, EnvConfig.phase1()).to_dict()
+    write_json(tmp_path / RUN, {"plan": values})
+    assert read_plan(tmp_path).data == data
+    write_json(tmp_path / RUN, {"plan": {**values, "format": version}})
+    with pytest.raises(InputError, match=f"format {version} is not 1"):
+        read_plan(tmp_path)
+
+
 def test_a_schedule_is_as_long_as_the_updates_or_longer() -> None:
     settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 4)
     data = TrainingData((Source("ES", "/a.csv"),))
