@@ -11,7 +11,7 @@ import pytest
 
 from foundation.files import file_digest
 from jax_port.data.advisor_view import view_of
-from jax_port.data.data_loader import prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
@@ -21,6 +21,7 @@ from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.training_advice import TrainingAdvice, from_tables
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from markets.advice.passes import run_rules
 from markets.advice.rules import RulesAdvisor
@@ -219,6 +220,27 @@ def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Pat
     assert files[0] != files[1]
     with refuses():
         TrainingData(sources[::-1], advice=told).prepared(CONFIG)
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_bar_is_advised_on_which_has_one_number_that_is_not_zero(
+    table: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is; and the cutoff is the table's."""
+    market = prepare(SOURCE.read(), CONFIG)
+    wide = 3 if way == "prior" else 4
+    made = np.zeros((len(market), wide), np.float32)
+    made[7, 0], made[9, wide - 1], made[12], made[20, 1] = 0.5, -0.25, 1.0, -1e-6
+
+    def laid(market: PreparedMarket, bars: AdviceOnBars, use: AdviceUse) -> PreparedMarket:
+        if way == "prior":
+            return replace(market, prior=made)
+        return replace(market, features=np.concatenate([market.features, made], axis=1))
+
+    monkeypatch.setattr("jax_port.runs.training_advice.with_advice", laid)
+    _, facts = advice(table, way).lay_on(0, market, market, CONFIG)
+    place = table / TABLE if table.is_dir() else table
+    assert facts == {"sha256": file_digest(place), "cutoff": "never", "bars": 4}
 
 
 def test_advice_as_columns_counts_bars_and_not_numbers(table: Path) -> None:
