@@ -113,6 +113,14 @@ def test_only_checkpoints_are_looked_at_and_a_folder_of_an_earlier_version_is_na
     assert str(refused.value).startswith(f"{kept.folder / '12'}: ")
 
 
+def test_a_folder_that_cannot_be_looked_into_is_none_without_checkpoints(tmp_path: Path) -> None:
+    """Or a run would begin anew over its own."""
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.folder.write_text("a file in its place")
+    with pytest.raises(NotADirectoryError):
+        kept.latest(TREE)
+
+
 def test_every_array_is_read_as_it_was_under_its_own_name(tmp_path: Path) -> None:
     """Also what does not lie in order in memory, and numbers of 64 bits."""
     rng = np.random.default_rng(0)
