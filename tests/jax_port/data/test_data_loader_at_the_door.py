@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jax_port.data import data_loader
-from jax_port.data.data_loader import load
-from markets import Bars, EnvConfig, get_contract
+from jax_port.data.data_loader import load, prepare
+from markets import Bars, EnvConfig, InputError, get_contract
+from markets.bars import FEATURES
+from markets.quality import door
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from tests.sentences import refuses
@@ -65,3 +68,48 @@ def test_bars_in_the_future_are_not_kept(
     monkeypatch.setattr(data_loader.time, "time_ns", lambda: last + 1)
     load(path, ES, CONFIG, cache_dir=cache)
     assert len(list(cache.iterdir())) == 1
+
+
+def test_all_that_was_accepted_and_told_of_bars_is_kept_in_its_order(
+    bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the name of whichever copy is asked for, whose contract it is."""
+    market = replace(prepare(bars, CONFIG), accepted=("zeros", "clock", "gaps"))
+    entry = tmp_path / "entry.safetensors"
+    told: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(door, "tell", lambda source, warnings: told.append((source, [*warnings])))
+    data_loader._write_cache(entry, market, ["first of all", "then this"])
+    other = ES.with_costs(slippage_ticks=7)
+    found = data_loader._read_cache(entry, other, "copy.csv")
+    assert found is not None
+    assert (found.accepted, found.contract, found.digest) == (market.accepted, other, market.digest)
+    assert found.source == "copy.csv, taken in spite of zeros, clock, gaps"
+    assert told == [(found.source, ["first of all", "then this"])]
+    for name in ("features", "bars", "starts", "timestamps_ns"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(market, name))
+    data_loader._write_cache(entry, replace(market, accepted=()), [])
+    found = data_loader._read_cache(entry, ES, "copy.csv")
+    assert found is not None
+    assert (found.accepted, found.source, len(told)) == ((), "copy.csv", 1)
+
+
+def test_the_first_hole_is_named_and_so_is_what_never_begins(bars: Bars) -> None:
+    """By its bar and its feature, of several; holes before all have begun are none."""
+    columns = dict.fromkeys(FEATURES, 5.0)
+    features = bars.frame.assign(**columns)[list(FEATURES)]
+    features.iloc[:3, FEATURES.index("sma_5")] = np.nan
+    features.iloc[120, FEATURES.index("rsi")] = np.nan  # the warm-up ends before
+    features.iloc[200:202, FEATURES.index("macd")] = np.inf
+    features.iloc[200, FEATURES.index("atr")] = np.nan
+    made = replace(bars, precomputed=features)
+    with pytest.raises(InputError, match="feature rsi of bar ") as refused:
+        prepare(made, CONFIG)
+    assert str(bars.frame.index[120]) in str(refused.value)
+    features.iloc[120, FEATURES.index("rsi")] = 5.0
+    with pytest.raises(InputError, match="feature macd of bar ") as refused:
+        prepare(replace(made, precomputed=features), CONFIG)
+    assert str(bars.frame.index[200]) in str(refused.value)
+    features.iloc[200:202] = 5.0
+    features.iloc[:, FEATURES.index("momentum")] = np.nan
+    with pytest.raises(InputError, match="no bar has all features; momentum is undefined to the end"):
+        prepare(replace(made, precomputed=features), CONFIG)

@@ -162,3 +162,31 @@ def test_a_relation_tells_all_and_from_where_on_the_rest_is_held_out(
             held_out.require_held_out(found, market)
     else:
         held_out.require_held_out(found, market)
+
+
+def test_of_several_files_that_overlap_the_one_that_ends_last_is_named_and_its_end_counts() -> None:
+    """Bars of Thursday 2 to Tuesday 7 January; other contracts and files that do not reach are none."""
+    market = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), CONFIG)
+    rows = held_out.starts_within(market, CONFIG, None, None)
+    spans = [("2024-12-02", "2025-01-02"), ("2024-06-03", "2025-01-03"), ("2025-01-02", "2025-01-02")]
+    files = [{"symbol": "ES", "first": first, "last": last} for first, last in spans]
+    files += [
+        {"symbol": "NQ", "first": "2024-06-03", "last": "2025-01-07"},
+        {"symbol": "ES", "first": "2025-01-08", "last": "2025-02-03"},
+        {"symbol": "ES", "first": "2024-01-02", "last": "2024-12-31"},
+    ]
+    for order in (files, files[::-1], files[1:] + files[:1]):
+        found = held_out.relate(market, CONFIG, rows, {"data": order})
+        assert (found.status, str(found.training)) == (held_out.OVERLAPS, "2024-06-03 to 2025-01-03")
+        assert found.begin == date(2025, 1, 7)
+
+
+def test_what_is_traded_ends_with_the_last_bar_of_the_last_episode() -> None:
+    """Of the rows that are asked for, not of all; its bar limit is counted from the last of them."""
+    market = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), CONFIG)
+    days = market.timestamps_ns.astype("datetime64[ns]").astype("datetime64[D]")
+    second = np.flatnonzero(days == np.datetime64("2025-01-03"))
+    for last, ends in ((second[-1] - 59, date(2025, 1, 3)), (second[-1] - 58, date(2025, 1, 6))):
+        rows = np.array([second[0], second[5], last], np.int64)
+        found = held_out.relate(market, CONFIG, rows, {})
+        assert found.traded == held_out.Span(date(2025, 1, 3), ends)

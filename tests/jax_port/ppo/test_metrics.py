@@ -123,3 +123,25 @@ def test_nothing_of_a_minibatch_that_was_refused_is_in_a_mean(refused: float) ->
     assert shown.minibatches == 2
     assert shown.learning_rate == np.float32(HYPER["learning_rate"])
     assert shown.explained_variance == 0.0
+
+
+def test_what_is_explained_of_returns_is_of_all_steps_and_environments() -> None:
+    """By values that are off by other amounts; a shift of all of them explains no less."""
+    returns = np.array([[1.0, 5.0, -2.0], [4.0, 0.5, 8.0]])
+    values = np.array([[2.5, 4.0, -1.0], [7.0, 1.5, 9.5]])
+    terms = LossTerms(*(jnp.zeros((1, 2)) for _ in LossTerms._fields))
+    records = StepRecord(terms, {}, jnp.array([[False, False]]))
+    ends: Any = object()
+    wanted = 1 - np.var(returns - values) / np.var(returns)
+    for shift in (0.0, 10.0):
+        rollout: Any = SimpleNamespace(values=jnp.asarray(values + shift, jnp.float32))
+        shown = summarize(
+            records, ends, rollout, jnp.asarray(returns, jnp.float32), hyper_params(**HYPER)
+        )
+        assert float(shown.explained_variance) == pytest.approx(wanted, rel=1e-4)
+        assert shown.ends is ends
+    # No minibatch was taken: nothing is divided by none.
+    assert (int(shown.minibatches), float(shown.loss), float(shown.entropy)) == (0, 0.0, 0.0)
+    same: Any = SimpleNamespace(values=jnp.full((2, 2), 3.0))
+    flat = summarize(records, ends, same, jnp.full((2, 2), 7.0), hyper_params())
+    assert float(flat.explained_variance) == 1.0

@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import jax
 import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.ppo import networks
 from jax_port.ppo.networks import (
     ActorCritic,
     entropy,
@@ -64,6 +67,62 @@ def test_network_shapes_names_and_init(activation: str) -> None:
     np.testing.assert_allclose(head.T @ head, 1e-4 * np.eye(3), atol=1e-9)
     logits, value = network.apply({"params": params}, jnp.ones((7, 5)))
     assert (logits.shape, value.shape, logits.dtype) == ((7, 3), (7,), jnp.float32)
+
+
+def test_every_layer_begins_with_its_own_gain_and_no_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by what the initialiser is asked for, which is not drawn here."""
+
+    def constant(gain: float) -> object:
+        return lambda key, shape, dtype=jnp.float32: jnp.full(shape, gain, dtype)
+
+    monkeypatch.setattr(networks, "orthogonal", constant)
+    params = ActorCritic(3, (6, 4), (5, 7, 2)).init(jax.random.key(0), jnp.zeros((1, 8)))["params"]
+    hidden = {"policy_0": (8, 6), "policy_1": (6, 4)}
+    hidden |= {"value_0": (8, 5), "value_1": (5, 7), "value_2": (7, 2)}
+    shapes = {**hidden, "action_head": (4, 3), "value_head": (2, 1)}
+    gains = {**dict.fromkeys(hidden, 2**0.5), "action_head": 0.01, "value_head": 1.0}
+    assert params.keys() == shapes.keys()
+    for name, shape in shapes.items():
+        np.testing.assert_array_equal(params[name]["kernel"], np.full(shape, gains[name], np.float32))
+        np.testing.assert_array_equal(params[name]["bias"], np.zeros(shape[1:], np.float32))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_logits_and_values_are_those_of_two_mlps_in_numpy(activation: str) -> None:
+    """Of other depths and sizes, with one part asked for or both, and observations of more axes."""
+    rng = np.random.default_rng(2)
+    sizes = {"policy": (5, 6, 4, 3), "value": (5, 7, 1)}
+    names = {"policy": ("policy_0", "policy_1", "action_head"), "value": ("value_0", "value_head")}
+    params = {
+        name: {
+            "kernel": rng.normal(size=(one, other)).astype(np.float32),
+            "bias": rng.normal(size=other).astype(np.float32),
+        }
+        for part in sizes
+        for name, (one, other) in zip(names[part], pairwise(sizes[part]), strict=True)
+    }
+    obs = rng.normal(size=(2, 3, 5)).astype(np.float32)
+
+    def by_hand(part: str) -> np.ndarray:
+        x = obs.astype(np.float64)
+        for name in names[part]:
+            x = x @ params[name]["kernel"] + params[name]["bias"]
+            if not name.endswith("head"):
+                x = np.maximum(x, 0) if activation == "relu" else np.tanh(x)
+        return x
+
+    network = ActorCritic(3, (6, 4), (7,), activation)
+    logits, values = network.apply({"params": params}, obs)
+    np.testing.assert_allclose(logits, by_hand("policy"), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(values, by_hand("value")[..., 0], rtol=1e-4, atol=1e-5)
+    for part, both in (("policy", logits), ("value", values)):
+        alone = network.apply({"params": params}, obs, part=part)
+        np.testing.assert_array_equal(alone, both)
+    half = ActorCritic(3, (6, 4), (7,), activation, jnp.bfloat16)
+    whole, rounded = network.apply({"params": params}, obs), half.apply({"params": params}, obs)
+    for one, other in zip(whole, rounded, strict=True):
+        assert one.dtype == other.dtype == jnp.float32
+        assert 1e-4 < np.abs(one - other).max() < 0.3
 
 
 @pytest.mark.costly

@@ -15,10 +15,11 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
+from jax_port.ppo.own.module import OwnNetwork
 from jax_port.ppo.policy import Policy, _checksum, decide, load_policy, save_policy
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from jax_port.ppo.settings import NetworkSpec
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from parity.engine.jaxprs import equations
@@ -217,3 +218,98 @@ def test_a_decision_multiplies_in_float32_whatever_is_usual_around_it() -> None:
     assert len(products) == 3  # two hidden layers and the action head
     for product in products:
         assert product.params["precision"] == (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)
+
+
+OWN_SIZES = {"a": (38, 3), "b": (4,)}
+
+
+def own_policy(**statistics: Any) -> tuple[Policy, OwnNetwork]:
+    """Return a policy of a network of one's own, of 38 numbers and three actions."""
+
+    def run(tree: Any, obs: jax.Array) -> Any:
+        return obs @ tree["a"], obs[:, 0] + tree["b"][0]
+
+    def draw(key: jax.Array, obs: jax.Array) -> Any:
+        return {name: jnp.zeros(shape) for name, shape in OWN_SIZES.items()}
+
+    own = OwnNetwork("Mine", draw, run)
+    rng = np.random.default_rng(3)
+    params = {name: rng.normal(size=shape).astype(np.float32) for name, shape in OWN_SIZES.items()}
+    whole = drawn()
+    assert whole.statistics is not None
+    return replace(whole, params=params, own=own, statistics={**whole.statistics, **statistics}), own
+
+
+def test_a_policy_of_one_s_own_network_is_read_with_that_network_alone(tmp_path: Path) -> None:
+    policy, own = own_policy()
+    save_policy(path := tmp_path / "p.safetensors", policy)
+    read = load_policy(path, own)
+    assert (read.own, read.config, dict(read.about)) == (own, policy.config, dict(policy.about))
+    assert read.params.keys() == OWN_SIZES.keys()
+    for name, value in policy.params.items():
+        np.testing.assert_array_equal(read.params[name], value)
+    assert read.statistics is not None
+    assert policy.statistics is not None
+    for name, value in policy.statistics.items():
+        np.testing.assert_array_equal(read.statistics[name], value)
+    with pytest.raises(InputError, match="its network is 'Mine', the user's own code"):
+        load_policy(path)
+    save_policy(other := tmp_path / "other.safetensors", drawn())
+    with pytest.raises(InputError, match="its network is the project's own; leave network= out"):
+        load_policy(other, own)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda arrays, _: arrays.pop("own.a"), "a is missing in the file and"),
+        (put("own.c", np.zeros(2, np.float32)), "c is .* in the file and missing in network Mine"),
+        (put("own.b", np.zeros(5, np.float32)), "b is"),
+        (put("statistics.mean", np.zeros((2, 19))), "statistics.var does not fit statistics.mean"),
+        (put("statistics.var", np.ones(37)), "statistics.var does not fit statistics.mean"),
+        (put("statistics.count", np.ones(38)), "statistics.count is no single number"),
+    ],
+    ids=["a weight less", "a weight more", "another shape", "two axes", "variance", "counts"],
+)
+def test_what_does_not_fit_one_s_own_network_is_refused(
+    change: Change, told: str, tmp_path: Path
+) -> None:
+    policy, own = own_policy()
+    save_policy(path := tmp_path / "p.safetensors", policy)
+    rewritten(path, change)
+    with pytest.raises(InputError, match=told):
+        load_policy(path, own)
+    save_policy(path, replace(policy, statistics=None))
+    with pytest.raises(InputError, match="a network of one's own has statistics, and this has none"):
+        load_policy(path, own)
+
+
+def test_the_likeliest_allowed_action_is_decided_on_normalised_observations() -> None:
+    """Raw ones as they are; of two equal ones the first; each row by its own mask."""
+    policy = drawn()
+    assert policy.statistics is not None
+    rng = np.random.default_rng(8)
+    mean, var = policy.statistics["mean"], policy.statistics["var"]
+    obs = (mean + np.sqrt(var) * rng.normal(size=(40, 38)) * 4).astype(np.float32)
+    masks = rng.random((40, 3)) < 0.6
+    masks[:, 0] |= ~masks.any(axis=1)
+
+    def by_hand(x: np.ndarray) -> list[int]:
+        layers = policy.params["params"]
+        for name in ("policy_0", "policy_1"):
+            x = np.tanh(x @ layers[name]["kernel"] + layers[name]["bias"])
+        logits = x @ layers["action_head"]["kernel"] + layers["action_head"]["bias"]
+        found: list[int] = np.where(masks, logits, -np.inf).argmax(axis=1).tolist()
+        return found
+
+    scaled = np.clip((obs - mean) / np.sqrt(var + 1e-8), -10, 10)
+    found = [
+        decide(policy.network, policy.params, scale, jnp.asarray(obs), jnp.asarray(masks)).tolist()
+        for scale in (policy.scale, None)
+    ]
+    assert found == [by_hand(scaled), by_hand(obs)]
+    assert found[0] != found[1]
+    head = policy.params["params"]["action_head"]
+    head["kernel"][:], head["bias"][:] = 0.0, [1.0, 2.0, 2.0]
+    first = decide(policy.network, policy.params, None, jnp.asarray(obs[:2]), jnp.ones((2, 3), bool))
+    assert (first.tolist(), first.dtype) == ([1, 1], jnp.int32)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from foundation.errors import InputError
-from jax_port.ppo.settings import BY_NAME, OFF, RATES, TrainSettings, hyper_params
+from jax_port.ppo.own.module import OwnNetwork
+from jax_port.ppo.settings import BY_NAME, OFF, RATES, NetworkSpec, TrainSettings, hyper_params
 from tests.sentences import refuses
 
 
@@ -90,6 +93,69 @@ def test_settings_that_lack_one_are_refused_and_take_no_default() -> None:
             TrainSettings.from_dict({**whole, "network": less})
     with pytest.raises(InputError, match=r"^the training's settings: unknown setting pi"):
         TrainSettings.from_dict({**whole, "pi": (7,)})
+
+
+def test_a_network_is_given_whole_or_by_its_sizes_and_is_none_of_the_user_s_own() -> None:
+    """Each of its sizes for itself; the others stay as they were."""
+    base = TrainSettings().override(pi=(4, 3), vf=(5,), activation="tanh", seed=7)
+    assert base.override(vf=(6, 2)).network == NetworkSpec((4, 3), (6, 2), "tanh")
+    assert base.override(pi=(9,)).network == NetworkSpec((9,), (5,), "tanh")
+    given = {"pi": [8], "vf": [7, 1], "activation": "relu"}
+    assert base.override(network=given).network == NetworkSpec((8,), (7, 1))
+    both = base.override(network=given, activation="tanh", gamma=0.5)
+    assert both.network == NetworkSpec((8,), (7, 1), "tanh")
+    assert (both.gamma, both.seed, base.gamma) == (0.5, 7, 0.99)
+    with pytest.raises(InputError, match="network 'Mine' is the user's own code, in no file"):
+        base.override(network={"own": "Mine"})
+    with pytest.raises(InputError, match="unknown training setting alpha, beta: choose"):
+        base.override(beta=1, gamma=0.5, alpha=2)
+
+
+def test_layers_are_named_hidden_ones_first_and_each_mlp_ends_in_its_head() -> None:
+    spec = NetworkSpec((4, 3), (5, 6, 7))
+    hidden = ("policy_0", "policy_1", "value_0", "value_1", "value_2")
+    assert spec.layers == (*hidden, "action_head", "value_head")
+    assert spec.mlps == {
+        "policy": ("policy_0", "policy_1", "action_head"),
+        "value": ("value_0", "value_1", "value_2", "value_head"),
+    }
+
+
+def test_what_files_say_of_a_network_of_one_s_own_is_its_name() -> None:
+    own = OwnNetwork("Mine", lambda key, obs: {}, lambda tree, obs: None)
+    values = replace(TrainSettings(seed=3), own=own).to_dict()
+    assert values["network"] == {"own": "Mine"}
+    assert "own" not in values
+    assert values["seed"] == 3
+
+
+LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
+    "n_envs": ([1, 2], [0, -1, 1.0, True, None, "1"]),
+    "n_epochs": ([1], [0, 1.0]),
+    "total_timesteps": ([1], [0, None]),
+    "learning_rate": ([0, 0.0, 5.0], [-1e-9, math.nan, math.inf, None, True, "1"]),
+    "gamma": ([0.0, 1.0, 1], [-1e-9, 1.0001, None]),
+    "gae_lambda": ([0.0, 1.0], [-0.1, 1.1, -math.inf]),
+    "clip_range": ([1e-9, 3.0], [0.0, -0.1, None]),
+    "clip_range_vf": ([None, 1e-9], [0.0, -0.1, False]),
+    "ent_coef": ([0.0, 2.0], [-0.1, None]),
+    "vf_coef": ([0.0, 2.0], [-0.1, None]),
+    "max_grad_norm": ([1e-9, 100.0], [0.0, None, 10**400]),
+    "target_kl": ([None, 1e-9], [0.0, -1.0, math.nan]),
+    "anneal": ([True, False], [0, 1, None]),
+    "norm_reward": ([True, False], [0, None]),
+}
+"""Values that are taken and values that are not, by number of the learner."""
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_each_number_of_the_learner_has_limits_of_its_own(name: str) -> None:
+    taken, refused = LIMITS[name]
+    for value in taken:
+        BY_NAME[name].check(value)
+    for value in refused:
+        with pytest.raises(InputError, match=f"^{name} is "):
+            BY_NAME[name].check(value)
 
 
 @pytest.mark.parametrize(("steps", "updates"), [(1, 1), (64, 1), (65, 2), (128, 2), (1000, 16)])

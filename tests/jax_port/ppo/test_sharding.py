@@ -11,14 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AbstractMesh, PartitionSpec
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from jax_port.ppo.fast.program import shares_of
 from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.sharding import agent_shardings, check_split, make_layout, make_mesh
+from jax_port.ppo.sharding import (
+    agent_shardings,
+    check_split,
+    everywhere,
+    make_layout,
+    make_mesh,
+    spread,
+    to_host,
+)
 from jax_port.ppo.train_ppo_jax import init_agents
 from jax_port.runs import run as runs
 from jax_port.runs.logs.training_log import read_log
@@ -265,3 +273,31 @@ def test_four_devices_hold_what_is_theirs() -> None:
         timeout=300,
     )
     assert told.stdout == "as it must be\n", told.stderr[-2000:]
+
+
+def test_what_devices_cannot_share_evenly_each_holds_all_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by how a layout constrains arrays, of which nothing is computed."""
+    monkeypatch.setattr(jax.lax, "with_sharding_constraint", lambda x, place: (x.shape, place))
+    mesh: Any = AbstractMesh((4,), (AXIS,))
+    layout = make_layout(mesh)
+    for rows, spec in ((4, PartitionSpec(AXIS)), (8, PartitionSpec(AXIS)), (6, PartitionSpec())):
+        shape, place = layout.split(np.zeros((rows, 3)))
+        assert (shape, place.spec, place.mesh) == ((rows, 3), spec, mesh)
+        shape, place = layout.whole(np.zeros((rows, 3)))
+        assert (shape, place.spec, place.mesh) == ((rows, 3), PartitionSpec(), mesh)
+
+
+def test_a_tree_goes_to_the_devices_and_comes_back_as_it_was() -> None:
+    """Numbers of 64 bits whole, as NumPy's own arrays, which no later update overwrites."""
+    mesh = make_mesh()
+    fine = 1 + np.arange(6, dtype=np.float64).reshape(2, 3) * 1e-12
+    tree = {"mean": fine, "count": np.float64(1e-4), "place": np.arange(3, dtype=np.int32)}
+    whole = NamedSharding(mesh, PartitionSpec())
+    for there in (everywhere(mesh, tree), spread(tree, jax.tree.map(lambda _: whole, tree))):
+        assert all(isinstance(value, jax.Array) for value in there.values())
+        back = to_host(mesh, there)
+        assert back.keys() == tree.keys()
+        for name, value in back.items():
+            assert isinstance(value, np.ndarray | np.generic), name
+            assert value.dtype == tree[name].dtype
+            np.testing.assert_array_equal(value, tree[name])

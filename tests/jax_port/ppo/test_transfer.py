@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import make_params, observe
 from jax_port.ppo.networks import masked_log_probs
+from jax_port.ppo.own.module import OwnNetwork
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents
@@ -23,7 +24,7 @@ from jax_port.ppo.transfer import SHY, begin_with, check_fits, extend
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.transfer import transfer, transfer_statistics
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.synthetic.bars import synthetic_bars
 from rltrader.train import train
 from tests.jax_port.made_policy import make_policy
@@ -131,6 +132,21 @@ def test_what_does_not_fit_is_refused(policy: Policy) -> None:
             transfer(other, target)
         # Of a network that does not fit nothing is taken, not even the layers that would.
         assert all(value.equal(before[name]) for name, value in target.policy.state_dict().items())
+
+
+def test_a_network_of_one_s_own_is_not_extended_and_fits_by_its_window(policy: Policy) -> None:
+    own = OwnNetwork("Mine", lambda key, obs: {}, lambda tree, obs: None)
+    mine = replace(policy, own=own)
+    with pytest.raises(InputError, match="network Mine cannot be extended from phase 1 to phase 2"):
+        extend(mine, EnvConfig.phase2())
+    raw = extend(replace(policy, statistics=None), EnvConfig.phase2())
+    assert (raw.statistics, raw.observation_size) == (None, 228)
+    check_fits(mine, NetworkSpec((3,), (3,)), policy.config)
+    for other in (mine, policy):
+        with pytest.raises(InputError, match="the policy sees 20 bars and the run 7"):
+            check_fits(other, policy.spec, EnvConfig.phase1(window_size=7))
+    with pytest.raises(InputError, match="the policy sees raw observations"):
+        check_fits(replace(mine, statistics=None), policy.spec, policy.config)
 
 
 @pytest.mark.parametrize("name", ["pi", "vf", "activation"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from jax_port.runs import checkpoints
 from jax_port.runs.checkpoints import Checkpoints
+from markets import InputError
 from tests.sentences import refuses
 
 TREE = {"weights": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -90,6 +92,60 @@ def test_the_newest_two_are_kept_by_their_updates_and_not_by_their_names(tmp_pat
         assert found is not None
         assert (found[0], found[1]["weights"].max()) == (updates, updates)
     assert sorted(file.name for file in kept.folder.iterdir()) == ["10.safetensors", "100.safetensors"]
+
+
+def test_only_checkpoints_are_looked_at_and_a_folder_of_an_earlier_version_is_named(
+    tmp_path: Path,
+) -> None:
+    kept = Checkpoints(tmp_path, "a" * 64)
+    assert kept.latest(TREE) is None
+    kept.save(5, TREE, [STRETCH])
+    for name in ("9.safetensors.part", "newest.safetensors", "99", "7.json"):
+        (kept.folder / name).write_text("not a checkpoint")
+    (kept.folder / "last").mkdir()
+    found = kept.latest(TREE)
+    assert found is not None
+    assert found[0] == 5
+    (kept.folder / "99").unlink()
+    (kept.folder / "12").mkdir()
+    with pytest.raises(InputError, match="an earlier version of this program wrote") as refused:
+        kept.latest(TREE)
+    assert str(refused.value).startswith(f"{kept.folder / '12'}: ")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_none_without_checkpoints(tmp_path: Path) -> None:
+    """Or a run would begin anew over its own."""
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.folder.write_text("a file in its place")
+    with pytest.raises(NotADirectoryError):
+        kept.latest(TREE)
+
+
+def test_every_array_is_read_as_it_was_under_its_own_name(tmp_path: Path) -> None:
+    """Also what does not lie in order in memory, and numbers of 64 bits."""
+    rng = np.random.default_rng(0)
+    tree = {
+        "b": {"x": rng.normal(size=(2, 3)).T, "y": np.float64(1e-4)},
+        "a": (rng.normal(size=(3, 2)), np.arange(6, dtype=np.int32).reshape(3, 2)),
+        "c": np.array([True, False]),
+    }
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.save(0, tree, [])
+    found = kept.latest(jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), tree))
+    assert found is not None
+    assert (found[0], found[2]) == (0, [])
+    assert jax.tree.structure(found[1]) == jax.tree.structure(tree)
+    for ours, theirs in zip(jax.tree.leaves(found[1]), jax.tree.leaves(tree), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_process_than_the_first_saves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    Checkpoints(tmp_path, "a" * 64).save(5, TREE, [STRETCH])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

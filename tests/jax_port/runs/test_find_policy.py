@@ -112,6 +112,15 @@ def test_of_several_agents_one_is_to_be_named(tmp_path: Path) -> None:
     assert find_policy(tmp_path, 10).name == "policy-10.safetensors"
 
 
+def test_a_run_beside_a_bundle_is_a_run(tmp_path: Path) -> None:
+    """Its agents are asked for by their numbers, and its one policy goes before the bundle's."""
+    touched(tmp_path, "manifest.json", "policy.safetensors", "policy-2.safetensors")
+    for agent in (None, 2):
+        assert find_policy(tmp_path, agent) == tmp_path / "policy-2.safetensors"
+    touched(tmp_path, "policy-5.safetensors")
+    assert find_policy(tmp_path, 5) == tmp_path / "policy-5.safetensors"
+
+
 def test_an_agent_goes_by_its_number_and_not_by_its_place(tmp_path: Path) -> None:
     """Also where files of others were taken away."""
     touched(tmp_path, "policy-1.safetensors", "policy-3.safetensors", "policy-10.safetensors")

@@ -66,6 +66,24 @@ def test_weights_are_those_of_the_network_and_its_moments() -> None:
     assert more["environments"] == 3 * one["environments"]
 
 
+@pytest.mark.parametrize(
+    ("config", "transition", "observation"),
+    [
+        (EnvConfig.phase1(window_size=3), 16 + 5 * 4 + 3 + 2 + 12, 3 * 11 + 5),
+        (EnvConfig.phase2(window_size=4), 16 + 8 * 4 + 6 + 2 + 12, 4 * 11 + 8),
+    ],
+    ids=["1", "2"],
+)
+def test_bytes_of_transitions_environments_and_metrics_by_hand(
+    config: EnvConfig, transition: int, observation: int
+) -> None:
+    settings = TrainSettings(n_envs=6, n_steps=5, batch_size=10)
+    found = training_bytes(settings, config, 2, 7, memories=3)
+    assert found["the rollout"] == 2 * 30 * transition
+    assert found["environments"] == 2 * 6 * (64 + 4 * observation) / 3
+    assert found["metrics"] == 2 * 7 * 100
+
+
 def test_devices_share_environments_and_with_orders_by_group_the_rollout() -> None:
     settings = TrainSettings()
     alone, split = (training_bytes(settings, CONFIG, 1, 1, memories=devices) for devices in (1, 8))

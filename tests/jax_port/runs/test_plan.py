@@ -17,8 +17,8 @@ from jax_port.runs.plan import DRAWN, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
-from markets.advice.by_bar import AdviceUse
+from markets import Contract, EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse, Way
 from markets.advice.fusion import FusionSettings
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
@@ -125,13 +125,18 @@ def test_a_plan_that_is_read_again_is_all_of_it(tmp_path: Path) -> None:
     """With its schedules: without them a run that goes on would learn at another rate."""
     settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 3, seed=5)
     use = AdviceUse("columns", FusionSettings(), "rules", "a", "", "", "never")
+    own = Source("X", "/c.csv", contract=Contract("X", "mine", 0.5, 1250, 2, 99, "ES"))
     plan = Plan(
         settings.override(layer_lr=(("policy_0", 0.0),)),
         TrainingData(
-            (Source("ES", "/a.csv", reader={"snap": True}), Source("NQ", "/b.csv", accepted=["x"])),
+            (
+                Source("ES", "/a.csv", reader={"snap": True}),
+                Source("NQ", "/b.csv", accepted=["x"], name="mine"),
+                own,
+            ),
             "2025-01-02",
             "2025-01-09",
-            TrainingAdvice(use, ("/one", "/two"), 0.0),
+            TrainingAdvice(use, ("/one", "/two", "/three"), 0.0),
         ),
         EnvConfig.phase2(),
         agents=({"seed": 0, "ent_coef": 0.0}, {}),
@@ -146,6 +151,7 @@ def test_a_plan_that_is_read_again_is_all_of_it(tmp_path: Path) -> None:
         assert getattr(plan, field.name) != getattr(usual, field.name)
     write_json(tmp_path / RUN, {"plan": plan.to_dict()})
     assert read_plan(tmp_path) == plan
+    assert read_plan(tmp_path).data.sources[2].traded() == own.contract
 
 
 def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> None:
@@ -176,6 +182,58 @@ def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> 
     of_two = EnvConfig.phase2(window_size=2)
     with refuses():
         plan_of(config, make_policy(market, of_two)).initial_policy()
+
+
+def test_no_policy_is_begun_with_by_a_run_that_sees_more(tmp_path: Path) -> None:
+    """Columns of advice widen what is seen; a prior does not."""
+    config, source = EnvConfig.phase1(window_size=2), Source("ES", kind="synthetic", days=2)
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, make_policy(prepare(source.read(), config), config))
+    initial = {"path": str(path), "sha256": file_digest(path)}
+    settings = TrainSettings().override(pi=(16, 16), vf=(8,))
+    ways: tuple[Way, Way] = ("prior", "columns")
+    prior, columns = (
+        TrainingAdvice(AdviceUse(way, FusionSettings(), "rules", "a", "", "", "never"), ("one",))
+        for way in ways
+    )
+    plan = Plan(settings, TrainingData((source,), advice=prior), config, initial=initial)
+    assert plan.initial_policy() is not None
+    with pytest.raises(InputError, match="advice as columns widens what a policy sees"):
+        replace(plan, data=TrainingData((source,), advice=columns)).initial_policy()
+
+
+def test_a_plan_has_an_agent_and_whole_counts_of_updates() -> None:
+    data = TrainingData((Source("ES", "/a.csv"),))
+    with pytest.raises(InputError, match="no agent to train"):
+        Plan(TrainSettings(), data, EnvConfig.phase1(), agents=())
+    for name in ("updates_per_call", "checkpoint_every"):
+        assert getattr(Plan(TrainSettings(), data, EnvConfig.phase1(), **{name: 1}), name) == 1
+        with pytest.raises(InputError, match=f"{name} is 0"):
+            Plan(TrainSettings(), data, EnvConfig.phase1(), **{name: 0})
+
+
+@pytest.mark.parametrize("version", [0, -1, 2])
+def test_a_run_of_another_format_is_refused_whichever_side_of_ours(
+    version: int, tmp_path: Path
+) -> None:
+    data = TrainingData((Source("ES", "/a.csv"),))
+    values = Plan(TrainSettings(), data, EnvConfig.phase1()).to_dict()
+    write_json(tmp_path / RUN, {"plan": values})
+    assert read_plan(tmp_path).data == data
+    write_json(tmp_path / RUN, {"plan": {**values, "format": version}})
+    with pytest.raises(InputError, match=f"format {version} is not 1"):
+        read_plan(tmp_path)
+
+
+def test_a_schedule_is_as_long_as_the_updates_or_longer() -> None:
+    settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 4)
+    data = TrainingData((Source("ES", "/a.csv"),))
+    for length in (4, 5):
+        schedules = {"gamma": [0.5] * 4, "ent_coef": [0.1] * length}
+        plan = Plan(settings, data, EnvConfig.phase1(), schedules=schedules)
+        assert plan.schedules == schedules
+    with pytest.raises(InputError, match="ent_coef has 3 values; give one for each of 4 updates"):
+        Plan(settings, data, EnvConfig.phase1(), schedules=schedules | {"ent_coef": [0.1] * 3})
 
 
 @pytest.mark.parametrize("drawn", [False, True])

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from jax_port.ppo.own.module import own_network
-from jax_port.ppo.policy import Policy, load_policy
+from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents
 from jax_port.runs import run as runs
+from jax_port.runs.checkpoints import FOLDER
 from jax_port.runs.logs.ranking import rank
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
@@ -27,13 +28,19 @@ from jax_port.runs.policies import (
     FINISHED,
     LAST,
     missing_policies,
+    no_longer_finished,
+    note_finished,
     policies_of,
     policy_file,
+    read_finished,
+    refuse_ended,
+    updates_at_end,
     write_last_and_best,
+    write_policies,
 )
 from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from tests.jax_port.ppo.own.networks import Separate
@@ -165,6 +172,73 @@ def test_the_last_is_each_checkpoints_leader_and_the_best_the_best_of_them(
             assert _same(policy, own)
             assert policy.about["settings"] == json.loads(json.dumps(own.about["settings"]))
             assert policy.advice == own.advice
+
+
+def test_a_best_policy_that_cannot_be_read_or_was_chosen_by_nothing_is_written_anew(
+    agents: TrainState, tmp_path: Path
+) -> None:
+    """Even by one that lost; a good one that made more is kept."""
+    best = tmp_path / BEST
+    losing = _records(a0=-50.0, a1=-20.0, a2=-30.0)
+
+    def leave(about: dict[str, Any]) -> None:
+        (policy, *_) = policies_of(PLAN, agents, about)
+        save_policy(best, policy)
+
+    for about in ({}, {CHOSEN: None}, {CHOSEN: {}}, {CHOSEN: {"pnl_dollars": None}}):
+        leave(about)
+        write_last_and_best(PLAN, tmp_path, agents, {"updates": 3}, losing)
+        assert _chosen(best) == (1, 3, -20.0)
+    best.write_bytes(b"damaged")
+    write_last_and_best(PLAN, tmp_path, agents, {"updates": 4}, losing)
+    assert _chosen(best) == (1, 4, -20.0)
+    leave({CHOSEN: {"agent": 2, "updates": 1, "pnl_dollars": -19.5}})
+    write_last_and_best(PLAN, tmp_path, agents, {"updates": 5}, losing)
+    assert (_chosen(best), _chosen(tmp_path / LAST)) == ((2, 1, -19.5), (1, 5, -20.0))
+
+
+def test_policies_of_agents_are_written_each_under_its_number(
+    agents: TrainState, tmp_path: Path
+) -> None:
+    """All of them, or those alone that are asked for; none is none."""
+    several = policies_of(PLAN, agents, {"updates": 3})
+    for only, written in (([], []), ([2], [2]), ([2, 0], [0, 2]), (None, [0, 1, 2])):
+        folder = tmp_path / str(only)
+        folder.mkdir()
+        write_policies(PLAN, folder, agents, {"updates": 3}, only)
+        assert sorted(folder.iterdir()) == [policy_file(folder, number) for number in written]
+        for number in written:
+            read = load_policy(policy_file(folder, number))
+            assert _same(read, several[number])
+            assert read.about["settings"]["seed"] == PLAN.seeds[number]
+
+
+@pytest.mark.parametrize("name", [FINISHED, "policy-3.safetensors"])
+def test_an_end_without_a_checkpoint_is_refused_and_with_one_gone_on_with(
+    name: str, tmp_path: Path
+) -> None:
+    refuse_ended(tmp_path)
+    (tmp_path / name).touch()
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "notes.txt").touch()
+    with pytest.raises(InputError, match="this run has ended and its checkpoints are gone"):
+        refuse_ended(tmp_path)
+    (tmp_path / FOLDER / "7.safetensors").touch()
+    refuse_ended(tmp_path)
+    no_longer_finished(tmp_path)
+    assert (tmp_path / name).exists() == (name != FINISHED)
+    no_longer_finished(tmp_path)  # nothing is there any more
+
+
+def test_an_account_of_the_end_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_finished(tmp_path) is None
+    assert updates_at_end(tmp_path) is None
+    note_finished(tmp_path, 7, 3)
+    found = read_finished(tmp_path)
+    assert found is not None
+    assert (found.updates, found.policies, updates_at_end(tmp_path)) == (7, 3, 7)
+    note_finished(tmp_path, 0, 1)
+    assert updates_at_end(tmp_path) == 0
 
 
 @pytest.mark.costly

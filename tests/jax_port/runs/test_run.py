@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,7 +121,8 @@ def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_thei
 
     monkeypatch.setattr(Checkpoints, "save", note)
     told: list[int] = []
-    assert runs.run(plan, tmp_path, lambda updates, _: told.append(updates), begin=True)
+    asked: Any = {"on_progress": lambda n, _: told.append(n), "begin": True, "programs": {}}
+    assert runs.run(plan, tmp_path, **asked)
     assert told == [0, 2, 4, 6, 7]
     assert saved == [4, 7]
     log = read_log(tmp_path)
@@ -130,6 +132,12 @@ def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_thei
     chosen = load_policy(tmp_path / "last.safetensors").about["chosen"]
     assert chosen == {"agent": 0, "updates": 7, "pnl_dollars": since.pnl_dollars}
     assert since.episodes > newest.episodes
+    # Exactly as many as are asked for are enough, and a signal after the last update comes too late.
+    saved.clear()
+    told.clear()
+    nearer = replace(plan, checkpoint_every=2)
+    assert runs.run(nearer, tmp_path / "nearer", stop=lambda: told[-1] == 7, **asked)
+    assert (saved, told) == ([2, 4, 6, 7], [0, 2, 4, 6, 7])
 
 
 class Follows:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +15,7 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.logs.ranking import RANKING
-from jax_port.runs.logs.training_log import read_log
+from jax_port.runs.logs.training_log import TrainingLog, read_log
 from jax_port.runs.plan import Plan
 from jax_port.runs.policies import BEST, FINISHED, LAST, refuse_ended
 from jax_port.runs.training_data import Source, TrainingData
@@ -30,6 +31,8 @@ PLAN = Plan(
     checkpoint_every=1,
     certificate={"verdict": "same", "sha256": "1" * 64},
 )
+run = partial(runs.run, programs={})
+"""All of one compiled program."""
 POLICIES = ("policy-0.safetensors", "policy-1.safetensors")
 
 
@@ -38,7 +41,7 @@ def stopped_early(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three updates that was ended after two, as a callback may end it."""
     folder = tmp_path_factory.mktemp("early")
     told: list[int] = []
-    assert runs.run(PLAN, folder, lambda n, _: told.append(n), enough=lambda: told[-1] == 2, begin=True)
+    assert run(PLAN, folder, lambda n, _: told.append(n), enough=lambda: told[-1] == 2, begin=True)
     return folder
 
 
@@ -47,7 +50,7 @@ def ended(stopped_early: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The same run, gone on with to its last update."""
     folder = tmp_path_factory.mktemp("ended") / "run"
     shutil.copytree(stopped_early, folder)
-    assert runs.run(PLAN, folder, certificate=PLAN.certificate)
+    assert run(PLAN, folder, certificate=PLAN.certificate)
     return folder
 
 
@@ -77,7 +80,7 @@ def test_a_run_that_has_ended_is_left_as_it_is(
     before = _files(folder)
     monkeypatch.setattr(lineage, "code_digest", lambda modules: "f" * 64)
     told: list[tuple[int, list[Any]]] = []
-    assert runs.run(PLAN, folder, lambda *now: told.append(now))
+    assert run(PLAN, folder, lambda *now: told.append(now))
     assert told == [(3, [])]
     assert _files(folder) == before
 
@@ -86,7 +89,7 @@ def test_a_policy_that_was_removed_is_written_again_and_no_other(ended: Path, tm
     folder = _copy(ended, tmp_path)
     (folder / POLICIES[1]).unlink()
     kept = _files(folder)
-    assert runs.run(PLAN, folder)
+    assert run(PLAN, folder)
     now = _files(folder)
     assert now[POLICIES[0]] == kept[POLICIES[0]]
     ours, theirs = (load_policy(place / POLICIES[1]) for place in (folder, ended))
@@ -101,7 +104,7 @@ def test_a_run_that_was_killed_at_its_end_writes_all_policies(ended: Path, tmp_p
     for name in (FINISHED, POLICIES[1]):
         (folder / name).unlink()
     (folder / POLICIES[0]).write_text("of an earlier end")
-    assert runs.run(PLAN, folder)
+    assert run(PLAN, folder)
     for name in POLICIES:
         ours, theirs = (load_policy(place / name).about for place in (folder, ended))
         assert (ours["lineage"], ours["certificate"]) == (theirs["lineage"], PLAN.certificate)
@@ -122,9 +125,9 @@ def test_a_run_is_finished_when_nothing_is_left_to_write(
     with monkeypatch.context() as patch:
         patch.setattr("jax_port.runs.run.write_ranking", full)
         with pytest.raises(OSError, match="no space"):
-            runs.run(PLAN, folder)
+            run(PLAN, folder)
     assert not (folder / FINISHED).exists()
-    assert runs.run(PLAN, folder)
+    assert run(PLAN, folder)
     assert json.loads((folder / FINISHED).read_text()) == {"updates": 3, "policies": 2}
     assert (folder / RANKING).read_text() != former
 
@@ -143,10 +146,10 @@ def test_a_run_that_is_gone_on_with_is_not_finished_meanwhile(
     assert json.loads((stopped_early / FINISHED).read_text()) == {"updates": 2, "policies": 2}
     folder = _copy(stopped_early, tmp_path)
     with pytest.raises(Killed):
-        runs.run(PLAN, folder, kill)
+        run(PLAN, folder, kill)
     assert not (folder / FINISHED).exists()
     assert [_updates(folder, name) for name in POLICIES] == [2, 2]
-    assert runs.run(PLAN, folder)
+    assert run(PLAN, folder)
     assert [_updates(folder, name) for name in (*POLICIES, LAST)] == [3, 3, 3]
     assert json.loads((folder / FINISHED).read_text()) == {"updates": 3, "policies": 2}
     assert [record["update"] for record in read_log(folder)] == [1, 1, 2, 2, 3, 3]
@@ -162,10 +165,43 @@ def test_a_run_that_has_ended_is_never_trained_anew(stopped_early: Path, tmp_pat
             (folder / name).unlink()
         before = _files(folder)
         with refuses():
-            runs.run(PLAN, folder)
+            run(PLAN, folder)
         assert _files(folder) == before
     (folder / FINISHED).unlink()
     refuse_ended(folder)  # nothing says any more that it has ended
+
+
+def test_whatever_breaks_a_run_off_its_logs_are_closed_and_say_what_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher at its second call here: after the logs were told, and before the checkpoint."""
+
+    class Follows:
+        told: ClassVar[list[str]] = []
+
+        def write(self, records: list[Any]) -> None:
+            self.told.append(f"update {records[-1]['update']}")
+
+        def close(self) -> None:
+            self.told.append("closed")
+
+    closed: list[int] = []
+    close = TrainingLog.close
+    monkeypatch.setattr(TrainingLog, "close", lambda self: (closed.append(1), close(self)))
+    monkeypatch.setattr(runs, "make_loggers", lambda *_: [Follows(), Follows()])
+
+    def watch(moment: runs.Moment) -> None:
+        if moment.updates == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(PLAN, tmp_path, watch=watch, begin=True)
+    assert Follows.told == ["update 1", "update 1", "update 2", "update 2", "closed", "closed"]
+    assert closed == [1]
+    assert [record["update"] for record in read_log(tmp_path)] == [1, 1, 2, 2]
+    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["1.safetensors"]
+    assert run(PLAN, tmp_path)
+    assert [record["update"] for record in read_log(tmp_path)] == [1, 1, 2, 2, 3, 3]
 
 
 def test_every_policy_says_how_many_agents_it_may_be_chosen_from(ended: Path) -> None:
@@ -178,4 +214,4 @@ def test_a_damaged_account_of_the_end_is_named(ended: Path, tmp_path: Path, text
     folder = _copy(ended, tmp_path)
     (folder / FINISHED).write_text(text)
     with refuses():
-        runs.run(PLAN, folder)
+        run(PLAN, folder)

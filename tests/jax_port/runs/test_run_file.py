@@ -87,3 +87,25 @@ def test_a_run_is_shown_by_the_weakest_it_grew_from(tmp_path: Path) -> None:
     for grew_from, shown in ((None, proof), ({"certificate": "ungated", "lineage": {}}, "ungated")):
         note_lineage(tmp_path, own, grew_from)
         assert shown_proof(tmp_path) == shown
+
+
+def test_a_lineage_is_noted_beside_all_else_that_a_run_says(tmp_path: Path) -> None:
+    """Where there is no run, none is made; one that says nothing of its lineage has no proof."""
+    own = [lineage.stretch(0, {"verdict": "same", "sha256": "1"}, {"device": "cpu"})]
+    note_lineage(tmp_path, own, None)
+    assert not list(tmp_path.iterdir())
+    values = {"plan": PLAN.to_dict(), "made": {"device": "cpu"}, "more": 5}
+    (tmp_path / RUN).write_text(json.dumps(values))
+    assert shown_proof_of(tmp_path, {"plan": values["plan"]}) == "ungated"
+    for grew_from in (None, {"sha256": "2", "certificate": own[0]["certificate"], "lineage": {}}):
+        note_lineage(tmp_path, own, grew_from)
+        noted = json.loads((tmp_path / RUN).read_text())
+        described = json.loads(json.dumps(lineage.lineage_of(own, grew_from)))
+        assert noted == {**json.loads(json.dumps(values)), "lineage": described}
+
+
+def shown_proof_of(folder: Path, values: object) -> object:
+    """Return the proof of a run that says these values."""
+    (folder / "other").mkdir()
+    (folder / "other" / RUN).write_text(json.dumps(values))
+    return shown_proof(folder / "other")

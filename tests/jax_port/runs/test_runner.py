@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.metrics import Metrics
+from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.own.module import own_network
+from jax_port.ppo.rollout import EpisodeStats
 from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.sharding import everywhere, make_mesh
 from jax_port.ppo.train_ppo_jax import init_agent
+from jax_port.runs import runner as runners
 from jax_port.runs.checkpoints import Checkpoints
 from jax_port.runs.plan import Plan
 from jax_port.runs.runner import Runner
@@ -102,6 +106,48 @@ def test_a_schedule_s_value_is_that_of_the_update_and_the_others_stay(params: En
             np.testing.assert_array_equal(
                 getattr(numbers, name), np.broadcast_to(np.float32(expected), 2), name
             )
+
+
+@pytest.mark.parametrize(("done", "count"), [(0, 3), (3, 3), (6, 1)])
+def test_a_call_is_of_as_many_updates_as_are_left_and_told_by_its_own_time(
+    done: int, count: int, params: EnvParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the schedule's value of its first update; a program that is there is taken."""
+    clock = [100.0]
+    settings = SETTINGS.override(total_timesteps=32 * 7)
+    schedules = {"ent_coef": [0.5 - 0.0625 * n for n in range(7)]}
+    plan = replace(
+        PLAN, settings=settings, agents=({}, {"gamma": 0.5}), updates_per_call=3, schedules=schedules
+    )
+    made = runner(plan, params)
+    made._places = None  # type: ignore[assignment]
+    shape = (count, 2)
+    whole, real = jnp.ones(shape, jnp.int32), jnp.full(shape, 0.25)
+    ends = EpisodeStats(
+        real, *(real,) * 6, reasons=jnp.ones((*shape, 5)), actions=jnp.ones((*shape, 3))
+    )
+    metrics = Metrics(ends, *(real,) * 7, minibatches=whole, learning_rate=real)
+
+    def program(agent: Any, hyper: Any, world: Any) -> Any:
+        assert (agent, world) == ("before", made._params)
+        assert hyper.ent_coef.tolist() == [schedules["ent_coef"][done]] * 2
+        assert hyper.gamma.tolist() == [np.float32(0.99), 0.5]
+        clock[0] += 4.0
+        return "after", metrics
+
+    asked: list[Any] = []
+    monkeypatch.setattr(runners, "make_train", lambda *given: asked.append(given) or program)
+    monkeypatch.setattr(runners.time, "perf_counter", lambda: clock[0])
+    agent: Any = "before"
+    for _ in range(2):
+        after, records, number = made.call(agent, done)
+        assert (after, number) == ("after", count)
+        told = [(one["update"], one["agent"], one["steps"]) for one in records]
+        assert told == [
+            (update, of, 32 * update) for update in range(done + 1, done + count + 1) for of in (0, 1)
+        ]
+        assert {one["steps_per_second"] for one in records} == {count * 2 * 32 / 4}
+    assert asked == [(settings, count, 2, ONE_DEVICE, None)]
 
 
 @pytest.mark.parametrize("together", [1, 4])

@@ -11,7 +11,7 @@ import pytest
 
 from foundation.files import file_digest
 from jax_port.data.advisor_view import view_of
-from jax_port.data.data_loader import prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
@@ -20,7 +20,8 @@ from jax_port.runs.checkpoints import identity_of
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.training_advice import TrainingAdvice, from_tables
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from markets.advice.passes import run_rules
 from markets.advice.rules import RulesAdvisor
@@ -195,6 +196,17 @@ def test_a_latency_of_zero_is_not_the_answer_s_own(
     assert seen == [asked]
 
 
+def test_a_table_without_an_answer_is_refused(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(table: AdviceTable, ns: Any, latency: float | None) -> AdviceOnBars:
+        bars = lay(table, ns, latency)
+        return replace(bars, given=np.zeros_like(bars.given))
+
+    monkeypatch.setattr("jax_port.runs.training_advice.lay", silent)
+    with pytest.raises(InputError, match="it holds no advice on any bar") as refused:
+        advice(table).read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
+    assert str(refused.value).startswith(f"{table}: ")
+
+
 def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Path) -> None:
     """The second here is a folder of passes, and on other bars than the first."""
     sources = (SOURCE, replace(SOURCE, seed=1))
@@ -208,6 +220,27 @@ def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Pat
     assert files[0] != files[1]
     with refuses():
         TrainingData(sources[::-1], advice=told).prepared(CONFIG)
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_bar_is_advised_on_which_has_one_number_that_is_not_zero(
+    table: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is; and the cutoff is the table's."""
+    market = prepare(SOURCE.read(), CONFIG)
+    wide = 3 if way == "prior" else 4
+    made = np.zeros((len(market), wide), np.float32)
+    made[7, 0], made[9, wide - 1], made[12], made[20, 1] = 0.5, -0.25, 1.0, -1e-6
+
+    def laid(market: PreparedMarket, bars: AdviceOnBars, use: AdviceUse) -> PreparedMarket:
+        if way == "prior":
+            return replace(market, prior=made)
+        return replace(market, features=np.concatenate([market.features, made], axis=1))
+
+    monkeypatch.setattr("jax_port.runs.training_advice.with_advice", laid)
+    _, facts = advice(table, way).lay_on(0, market, market, CONFIG)
+    place = table / TABLE if table.is_dir() else table
+    assert facts == {"sha256": file_digest(place), "cutoff": "never", "bars": 4}
 
 
 def test_advice_as_columns_counts_bars_and_not_numbers(table: Path) -> None:
@@ -240,3 +273,31 @@ def test_runs_that_use_one_table_otherwise_share_no_checkpoints(table: Path, tmp
     assert identity_of(runs.deciding(plan, facts)) == own
     bare = replace(usual, data=replace(usual.data, advice=None))
     assert "advice" not in runs.deciding(bare, facts)
+
+
+def test_runs_of_other_bars_numbers_or_agents_share_no_checkpoints() -> None:
+    """Wherever in a run it is that they differ; a file may lie elsewhere."""
+    facts = [{"sha256": "1", "bars": 5}, {"sha256": "2", "bars": 6}]
+    sources = (Source("ES", "/a.csv"), Source("NQ", "/b.csv"))
+    usual = Plan(SETTINGS, TrainingData(sources), CONFIG, agents=({}, {"gamma": 0.5}))
+    own = identity_of(runs.deciding(usual, facts))
+    moved = replace(usual, data=TrainingData((sources[0], replace(sources[1], path="/c.csv"))))
+    assert identity_of(runs.deciding(moved, facts)) == own
+    others: list[tuple[Plan, list[dict[str, Any]]]] = [
+        (replace(usual, **change), facts)
+        for change in (
+            {"settings": SETTINGS.override(seed=1)},
+            {"settings": SETTINGS.override(activation="tanh")},
+            {"settings": SETTINGS.override(total_timesteps=96)},
+            {"config": CONFIG.override(contracts=2)},
+            {"agents": ({}, {"gamma": 0.25})},
+            {"agents": ({}, {"gamma": 0.5}, {})},
+            {"updates_per_call": 2},
+            {"schedules": {"gamma": [0.5] * 5}},
+            {"initial": {"path": "/p", "sha256": "3"}},
+        )
+    ]
+    others += [(usual, [facts[0], {**facts[1], "sha256": "3"}]), (usual, facts[::-1])]
+    digests = {identity_of(runs.deciding(plan, of)) for plan, of in others}
+    assert own not in digests
+    assert len(digests) == len(others)

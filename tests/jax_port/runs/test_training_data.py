@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from jax_port.runs.training_data import (
     iso_date,
     trading_days,
 )
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.bars import FEATURES
 from markets.clock import new_york_dates
 from markets.synthetic.bars import synthetic_bars
@@ -85,9 +86,22 @@ def test_what_is_trained_on_is_the_source_s_own_bars_of_the_dates(
     expected = prepare(kept, CONFIG)
     for name in ("features", "bars", "starts", "timestamps_ns"):
         np.testing.assert_array_equal(getattr(market, name), getattr(expected, name))
-    assert (facts["first"], facts["last"]) == (iso_date(int(low)), iso_date(int(high)))
-    assert (facts["bars"], facts["sha256"]) == (len(kept), expected.digest)
-    assert facts["symbol"] == "NQ"
+    assert facts == {
+        "symbol": "NQ",
+        "contract": {
+            "tick_size": 0.25,
+            "tick_value_cents": 500,
+            "slippage_ticks": whole.contract.slippage_ticks,
+            "commission_cents": whole.contract.commission_cents,
+            "full_size": None,
+        },
+        "kind": kind,
+        "source": "NQ.csv" if kind == "file" else whole.source,
+        "sha256": expected.digest,
+        "bars": len(kept),
+        "first": iso_date(int(low)),
+        "last": iso_date(int(high)),
+    }
 
 
 def test_what_someone_chose_to_go_on_with_goes_on_with_its_bars() -> None:
@@ -168,6 +182,50 @@ def test_every_symbol_of_synthetic_bars_is_a_market() -> None:
         assert {(one.kind, one.days, one.seed) for one in data.sources} == {(*asked, 3, 4)}
     (only,) = from_options(files=[], synthetic=3).sources
     assert only == Source("ES", kind="synthetic", days=3)
+
+
+def test_options_are_each_file_s_own_and_dates_are_written_in_one_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are named from where the program was called, which a run may not be gone on from."""
+    monkeypatch.chdir(tmp_path)
+    reader = {"snap": True, "timezone": "UTC"}
+    data = from_options(
+        files=["one.csv", Path("two") / "three.csv"],
+        symbols=["NQ", "ES"],
+        seed=7,
+        reader=reader,
+        first="20250102",
+        last="2025-W02-4",
+    )
+    one = Source("NQ", str(tmp_path / "one.csv"), reader=dict(reader))
+    other = Source("ES", str(tmp_path / "two" / "three.csv"), reader=dict(reader))
+    assert data == TrainingData((one, other), "2025-01-02", "2025-01-09")
+    data.sources[0].reader["snap"] = False
+    assert (data.sources[1].reader, reader["snap"]) == (other.reader, True)
+    made = from_options(files=[], pattern=5, symbols=["NQ"], seed=3, last="20250301")
+    assert made == TrainingData((Source("NQ", kind="pattern", days=5, seed=3),), "", "2025-03-01")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"files": []},
+        {"files": ["a.csv"], "symbols": ["ES"], "synthetic": 0},
+        {"files": ["a.csv"], "symbols": ["ES"], "pattern": 3},
+        {"files": [], "synthetic": 3, "pattern": 0},
+    ],
+    ids=str,
+)
+def test_bars_are_of_one_kind(asked: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="say once what to train on"):
+        from_options(**asked)
+
+
+@pytest.mark.parametrize("symbols", [["ES"], ["ES", "NQ", "RTY"]], ids=["fewer", "more"])
+def test_every_file_has_a_symbol(symbols: list[str]) -> None:
+    with pytest.raises(InputError, match=f"2 files and {len(symbols)} symbols"):
+        from_options(files=["a.csv", "b.csv"], symbols=symbols)
 
 
 def test_what_is_said_of_dates_is_what_bars_there_are() -> None:

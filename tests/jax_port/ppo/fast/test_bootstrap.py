@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
+from jax_port.ppo.fast import bootstrap
 from jax_port.ppo.fast.bootstrap import Cut, value_of_cut
 from jax_port.ppo.observations import reconstruct_obs
 from jax_port.ppo.running_statistics import Scale
@@ -52,3 +54,20 @@ def test_each_truncation_is_valued_with_its_own_step_s_scale(
         wanted = np.where(truncated[step], network.value(weights, obs), 0.0)
         np.testing.assert_allclose(found[step], wanted, rtol=1e-5, atol=1e-6)
     assert (found[truncated] != 0).all()
+
+
+def test_every_device_values_its_own_truncations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By weights, bars and scales that each holds all of."""
+    asked: list[Any] = []
+
+    def each(function: Any, *divided: Any) -> Any:
+        asked.append(divided)
+        return lambda *given: given
+
+    monkeypatch.setattr(bootstrap, "on_each_device", each)
+    mesh: Any = "mesh"
+    cut = Cut("truncated", "bars", "position", "scales")  # type: ignore[arg-type]
+    given: Any = value_of_cut(cut, "weights", "network", "params", 3, mesh)  # type: ignore[arg-type]
+    assert given == (cut, "weights", "params")
+    split, whole = PartitionSpec(None, "env"), PartitionSpec()
+    assert asked == [(mesh, (Cut(split, split, split, whole), whole, whole), split)]  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """The MLPs as a CPU likes them are flax's own, both ways."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -64,6 +65,46 @@ def test_a_gradient_by_hand() -> None:
     assert [g.item() for g in first] == [1.5, 3.0]  # 3 x and 3, of the first row alone
     assert [g.item() for g in second] == [2.0, 2.0]  # what the unit gave, and the number of rows
     assert of_x.tolist() == [[6.0], [0.0]]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_cpu_s_network_and_its_gradients_are_two_mlps_in_numpy(activation: str) -> None:
+    """Of other depths and sizes each; the gradients by the chain rule in float64."""
+    settings = replace(TrainSettings(), network=NetworkSpec((4, 3), (6,), activation))
+    network, rng = network_of(settings), np.random.default_rng(6)
+    sizes = {"policy": (5, 4, 3, 2), "value": (5, 6, 1)}
+    names = {"policy": ("policy_0", "policy_1", "action_head"), "value": ("value_0", "value_head")}
+    layers = {
+        name: {
+            "kernel": rng.normal(size=(one, other)).astype(np.float32),
+            "bias": rng.normal(size=other).astype(np.float32),
+        }
+        for part in sizes
+        for name, (one, other) in zip(names[part], pairwise(sizes[part]), strict=True)
+    }
+    x = rng.normal(size=(3, 5)).astype(np.float32)
+    for part, f in (("policy", network.policy), ("value", network.value)):
+        own, rest = names[part], names["value" if part == "policy" else "policy"]
+        given, wide = [x.astype(np.float64)], x.astype(np.float64)
+        for name in own:
+            wide = wide @ layers[name]["kernel"] + layers[name]["bias"]
+            if name != own[-1]:
+                wide = np.maximum(wide, 0) if activation == "relu" else np.tanh(wide)
+            given.append(wide)
+        out = wide if part == "policy" else wide[:, 0]
+        pull = rng.normal(size=out.shape)
+        out_found, back = jax.vjp(lambda w, f=f: f({"params": w}, x), layers)
+        np.testing.assert_allclose(out_found, out, rtol=1e-4, atol=1e-5)
+        (found,) = back(jnp.asarray(pull, jnp.float32))
+        g = pull.reshape(len(x), -1)
+        for name, below in zip(reversed(own), reversed(given[:-1]), strict=True):
+            np.testing.assert_allclose(found[name]["kernel"], below.T @ g, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(found[name]["bias"], g.sum(0), rtol=1e-4, atol=1e-5)
+            slope = (below > 0) if activation == "relu" else 1 - below**2
+            g = (g @ layers[name]["kernel"].T.astype(np.float64)) * slope
+        assert not any(found[name][kind].any() for name in rest for kind in ("kernel", "bias"))
+        more = f({"params": layers}, jnp.asarray(x)[:, None])
+        np.testing.assert_allclose(more[:, 0], out_found, rtol=1e-5)
 
 
 @pytest.mark.costly

@@ -15,12 +15,16 @@ import pytest
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
+from jax_port.ppo import rollout
+from jax_port.ppo.fast import gpu_rollout
+from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.fast.gpu_rollout import raw_observations
 from jax_port.ppo.fast.program import network_of, program_of
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.rollout import RolloutState, collect, init_rollout_state
 from jax_port.ppo.running_statistics import init_moments, update_moments
 from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agent
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -87,6 +91,61 @@ def decided(config: EnvConfig) -> tuple[EnvParams, RolloutState, Any, TrainSetti
     actor = replace(actor, env_state=states, moments=moments)
     market = replace(params.market, starts=params.market.starts[40:41])
     return replace(params, market=market), actor, weights, settings
+
+
+def test_both_forms_leave_the_same_kinds_of_numbers_of_six_actions_and_eight_features() -> None:
+    """Nothing of it is computed: shapes and dtypes alone."""
+    config = EnvConfig.phase2(max_episode_bars=3, window_size=2)
+    market = stack([prepare(synthetic_bars("ES", days=2, seed=3), config)])
+    params = phase_of(config).make_params(market, config)
+    settings = TrainSettings(n_envs=4, n_steps=7).override(pi=(8,), vf=(8,))
+    network = network_of(settings, 6)
+    program = program_of("gpu", settings, 6, params.obs_size)
+
+    def both(seed: jax.Array, key: jax.Array, gamma: jax.Array) -> Any:
+        agent = init_agent(seed, params, settings)
+        given = agent.actor, key, agent.learner.params
+        ours = program.collect(*given, params, gamma)
+        return ours, collect(*given, network, params, settings.n_steps, gamma)
+
+    ours, definition = jax.eval_shape(both, jnp.int32(0), jax.random.key(1), jnp.float32(0.75))
+    chex.assert_trees_all_equal_shapes_and_dtypes(ours, definition)
+    _, made, _, ends = ours
+    assert (made.masks.shape, made.position.shape) == ((7, 4, 6), (7, 4, 8))
+    assert (made.actions.dtype, made.rewards.dtype) == (jnp.int8, jnp.float32)
+    assert (ends.actions.shape, ends.reasons.shape) == ((6,), (5,))
+
+
+def test_truncations_are_valued_on_the_devices_that_environments_are_split_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In both forms; with the scale that follows the step, of the bar that follows it."""
+    config = EnvConfig.phase1(max_episode_bars=3, window_size=2)
+    market = stack([prepare(synthetic_bars("ES", days=2, seed=3), config)])
+    params = phase_of(config).make_params(market, config)
+    settings = TrainSettings(n_envs=4, n_steps=7).override(pi=(8,), vf=(8,))
+    seen: list[Any] = []
+
+    def valued(cut: Any, weights: Any, network: Any, params: Any, *rest: Any, **named: Any) -> Any:
+        assert cut.position.shape == (7, 4, 5)
+        assert {leaf.shape for leaf in cut.scale} == {(7, 27)}
+        seen.append((rest, named))
+        return jnp.zeros(cut.truncated.shape)
+
+    for module in (rollout, gpu_rollout):
+        monkeypatch.setattr(module, "value_of_cut", valued)
+    mesh: Any = "mesh"
+    gpu = gpu_network(settings, 3, params.obs_size)
+
+    def both(seed: jax.Array, key: jax.Array) -> Any:
+        agent, gamma = init_agent(seed, params, settings), jnp.float32(0.75)
+        given = agent.actor, key
+        weights = agent.learner.params
+        one = collect(*given, weights, network_of(settings), params, 7, gamma, mesh=mesh)
+        return one, gpu_rollout.collect(*given, gpu.pack(weights), gpu, params, 7, gamma, mesh=mesh)
+
+    jax.eval_shape(both, jnp.int32(0), jax.random.key(1))
+    assert seen == [((), {"mesh": mesh}), ((gpu_rollout.BOOTSTRAP_ROWS, mesh), {})]
 
 
 @pytest.mark.costly

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,13 +21,13 @@ from jax_port.ppo.fast.cpu_gradients import cpu_gradients
 from jax_port.ppo.fast.gpu_network import GpuNetwork
 from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.losses import Batch
-from jax_port.ppo.minibatches import ONE_DEVICE, gather_from
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout, gather_from
 from jax_port.ppo.networks import Network
 from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale
 from jax_port.ppo.settings import HyperParams, hyper_params
-from jax_port.ppo.update import LearnerState, loss_gradients, run_epochs
+from jax_port.ppo.update import LearnerState, init_learner_state, loss_gradients, run_epochs
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.ppo.fast.made_transitions import QUICK, Given, learnt, made_up, make_world
@@ -235,6 +236,50 @@ def test_an_update_is_its_definition_in_all_that_it_returns() -> None:
         far = records.terms.approx_kl.ravel()
         wanted = next(n for n in (4, 3, 2, 1) if far[n] > 1.02 * far[:n].max())
         target_kl = float(far[wanted]) / 1.51
+
+
+def test_transitions_lie_whole_on_every_device_and_minibatches_divided() -> None:
+    """Told by how a layout is asked, of which nothing is computed; the partial minibatch as well."""
+    config, rng = EnvConfig.phase1(window_size=2), np.random.default_rng(4)
+    params = make_params(stack([prepare(synthetic_bars("ES", days=2, seed=1), config)]), config)
+    asked: dict[str, set[Any]] = {"whole": set(), "split": set()}
+
+    def noting(name: str) -> Any:
+        def note(tree: Any) -> Any:
+            asked[name] |= {leaf.shape for leaf in jax.tree.leaves(tree)}
+            return tree
+
+        return note
+
+    layout = Layout(noting("whole"), noting("split"))
+    weights = {
+        "params": {
+            name: {"kernel": np.zeros(shape, np.float32), "bias": np.zeros(shape[1], np.float32)}
+            for name, shape in LAYERS.items()
+        }
+    }
+    orders = np.stack([rng.permutation(15) for _ in range(2)]).astype(np.int32)
+    given = (init_learner_state(weights), orders, *_transitions(rng, (5, 3)))
+
+    def learn(learner: LearnerState, orders: Any, *transitions: Any) -> Any:
+        return gpu_update.run_epochs(
+            learner, orders, *transitions, params, 6, _gpu_linear(), hyper_params(), (), layout
+        )
+
+    jax.eval_shape(learn, *given)
+    assert asked["whole"] == {(15, 12), (5, 27)}
+    assert asked["split"] == {(6, 12), (6, 27), (3, 12), (3, 27)}
+    asked["whole"].clear()
+    asked["split"].clear()
+    prior = jnp.zeros((len(params.market.features), 3), jnp.float32)
+    advised = replace(params, market=replace(params.market, prior=prior))
+
+    def gathered(numbers: Any, *transitions: Any) -> Any:
+        return gather_from(*transitions, advised, layout)(numbers)
+
+    jax.eval_shape(gathered, np.arange(6, dtype=np.int32), *given[2:])
+    assert asked["whole"] == {(5, 27), (15,), (15, 5), (15, 3)}
+    assert asked["split"] == {(6,), (6, 27), (6, 3)}
 
 
 @pytest.mark.parametrize("devices", [2, 3])

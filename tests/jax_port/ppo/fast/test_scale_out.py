@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.fast.scale_out import AXIS
+from jax_port.ppo.fast.scale_out import AXIS, on_each_device
 from jax_port.ppo.minibatches import group_orders, in_turn, permutations
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.settings import TrainSettings
@@ -37,7 +37,7 @@ if processes > 1:
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import PHASES
-from jax_port.ppo.fast.scale_out import AXIS
+from jax_port.ppo.fast.scale_out import AXIS, on_each_device
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.sharding import agent_shardings, everywhere, make_layout, spread, to_host
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
@@ -260,3 +260,19 @@ def test_groups_must_be_shared_evenly_by_devices() -> None:
     check_split(Three(), 12, 6)  # type: ignore[arg-type]
     with refuses():
         check_split(Three(), 12, 4)  # type: ignore[arg-type]
+
+
+def test_a_function_on_each_device_is_divided_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums over devices are those that it writes out alone."""
+    asked: list[Any] = []
+
+    def mapped(function: Any, **given: Any) -> str:
+        asked.append((function, given))
+        return "on each"
+
+    monkeypatch.setattr(jax, "shard_map", mapped)
+    mesh: Any = "mesh"
+    assert on_each_device(len, mesh, ("given",), ("returned",)) == "on each"
+    specs = {"in_specs": ("given",), "out_specs": ("returned",), "check_vma": False}
+    assert asked == [(len, {"mesh": "mesh", **specs})]
+    assert on_each_device(len, None, "given", "returned") is len

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from flax import nnx
 
-from jax_port.ppo.own.module import OwnModule, own_network
+from jax_port.ppo.own.module import OwnModule, OwnNetwork, own_network
+from markets import InputError
 from tests.jax_port.ppo.own.networks import (
     Dropped,
     Normed,
@@ -70,3 +72,62 @@ def test_what_cannot_be_trained_is_one_sentence(name: str) -> None:
     varies = [r"(?<=Error: ).*(?=; give one)"] if name in ("another size", "no rngs") else []
     with refuses(*varies):
         own_network(CANNOT_BE_TRAINED[name]).sizes(225, 3)
+
+
+class Small(nn.Module):
+    """Two layers in linen, of which the second gives values as a column."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return nn.Dense(2, name="policy")(x), nn.Dense(1, name="value")(x)
+
+
+class SmallNnx(nnx.Module):
+    """The same in nnx, in half precision."""
+
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.heads = nnx.List([nnx.Linear(3, 2, rngs=rngs), nnx.Linear(3, 1, rngs=rngs)])
+
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        policy, value = (head(x) for head in self.heads)
+        return policy.astype(jnp.bfloat16), value[:, 0].astype(jnp.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (Small(), ("policy/kernel", "policy/bias", "value/kernel", "value/bias")),
+        (SmallNnx, ("heads/0/kernel", "heads/0/bias", "heads/1/kernel", "heads/1/bias")),
+    ],
+    ids=["linen", "nnx"],
+)
+def test_each_weight_is_known_by_its_own_name(module: Any, names: tuple[str, ...]) -> None:
+    """And logits and values are made of it, of any number of axes, in float32."""
+    own = own_network(module)
+    sizes = ((3, 2), (2,), (3, 1), (1,))
+    assert own.sizes(3, 2) == dict(zip(names, sizes, strict=True))
+    assert own.count(3, 2) == 6 + 2 + 3 + 1
+    assert (own.name, own.to_dict()) == (name := getattr(module, "__name__", "Small"), {"own": name})
+    kernel, bias, of_value, value_bias = (
+        np.arange(1, 1 + np.prod(size), dtype=np.float32).reshape(size) / 8 * scale
+        for size, scale in zip(sizes, (1, -1, 2, 3), strict=True)
+    )
+    weights = dict(zip(names, map(jnp.asarray, (kernel, bias, of_value, value_bias)), strict=True))
+    x = np.arange(-6, 6, dtype=np.float32).reshape(2, 2, 3)
+    called = OwnModule(own, 2)
+    logits, values = called.apply(weights, jnp.asarray(x))
+    assert logits.dtype == values.dtype == jnp.float32
+    np.testing.assert_allclose(logits, x @ kernel + bias, rtol=1e-2)
+    np.testing.assert_allclose(values, (x @ of_value + value_bias)[..., 0], rtol=1e-2)
+    np.testing.assert_array_equal(called.apply(weights, jnp.asarray(x), part="policy"), logits)
+    np.testing.assert_array_equal(called.apply(weights, jnp.asarray(x), part="value"), values)
+    assert own_network(own) is own
+
+
+def test_weights_of_half_precision_are_not_trained() -> None:
+    def draw(key: jax.Array, obs: jax.Array) -> Any:
+        return {"a": jnp.zeros((3, 2)), "b": jnp.zeros(3, jnp.bfloat16)}
+
+    own = OwnNetwork("Half", draw, lambda tree, obs: (obs @ tree["a"], obs[:, 0]))
+    with pytest.raises(InputError, match="network Half: b is bfloat16; weights are trained as float32"):
+        own.sizes(3, 2)

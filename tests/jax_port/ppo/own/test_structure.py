@@ -11,8 +11,8 @@ import pytest
 from flax import nnx
 
 from jax_port.ppo.networks import ACTIVATIONS, ActorCritic
-from jax_port.ppo.own.module import own_network
-from jax_port.ppo.own.structure import IN_NUMPY, as_mlps
+from jax_port.ppo.own.module import OwnNetwork, own_network
+from jax_port.ppo.own.structure import IN_NUMPY, Try, _halves, _order, as_mlps
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec
 from tests.jax_port.ppo.own.networks import Separate, SeparateNnx, SeparateTwice, Shared
@@ -82,3 +82,44 @@ def test_an_activation_that_differs_a_little_and_far_from_zero_alone_is_another(
     """By three hundredths from a hundred on, in one layer of several, on one side of zero."""
     found = as_mlps(own_network(lambda rngs: SeparateTwice(rngs=rngs, odd=odd)), 20, 3)
     assert (found is not None) == (odd == "none")
+
+
+@pytest.mark.parametrize(
+    ("logits", "values", "halves"),
+    [("ac", "b", (["a", "c"], ["b"])), ("a", "b", None), ("ac", "ab", None)],
+    ids=["apart", "one serves neither", "one serves both"],
+)
+def test_every_layer_serves_the_logits_or_the_values(
+    logits: str, values: str, halves: tuple[list[str], list[str]] | None
+) -> None:
+    def run(tree: Any, obs: jax.Array) -> Any:
+        parts = (logits, values)
+        given = [sum((obs @ tree[f"{one}/kernel"] for one in names), 0 * obs) for names in parts]
+        return given[0], given[1][:, 0]
+
+    own = OwnNetwork("Mine", lambda key, obs: weights, run)
+    rng = np.random.default_rng(1)
+    weights = {f"{one}/kernel": jnp.asarray(rng.normal(size=(2, 2)), jnp.float32) for one in "abc"}
+    rows = jnp.asarray(rng.normal(size=(5, 2)), jnp.float32)
+    assert _halves(own, ["a", "b", "c"], weights, rows) == halves
+
+
+@pytest.mark.parametrize(("tolerance", "found"), [(0.01, ("first", "last")), (0.001, None)])
+def test_an_order_is_that_of_layers_whose_outputs_are_as_near_as_each_try_asks(
+    tolerance: float, found: tuple[str, ...] | None
+) -> None:
+    """In every try, by its own tolerance, and by its largest output where that is above one."""
+    rng = np.random.default_rng(2)
+    shapes = {"last": (3, 1), "first": (2, 3)}
+    tries, wanted = [], []
+    for size, near in ((0.1, 1e-4), (100.0, tolerance)):
+        weights = {}
+        for name, shape in shapes.items():
+            weights[f"{name}/kernel"] = np.float32(rng.uniform(0.5, 1.0, shape))
+            weights[f"{name}/bias"] = np.zeros(shape[1], np.float32)
+        rows = np.float32(rng.uniform(0.5, 1.0, (4, 2)) * size)
+        out = np.maximum(rows @ weights["first/kernel"], 0) @ weights["last/kernel"]
+        off = 0.5 * 1e-4 if size < 1 else 0.005 * np.abs(out).max()
+        tries.append(Try(weights, jnp.asarray(rows), near))
+        wanted.append(np.float32(out + off))
+    assert _order(["last", "first"], shapes, 2, 1, "relu", tries, wanted) == found

@@ -46,6 +46,13 @@ def test_an_agent_that_made_nothing_comes_before_those_that_lost() -> None:
     assert [one.agent for one in rank(records)] == [3, 2, 1, 0]
 
 
+def test_of_equal_agents_the_first_comes_first() -> None:
+    records = [record(1, agent, 7.0) for agent in (2, 0, 1)] + [record(1, 3, 7.5), record(1, 4, None)]
+    assert [one.agent for one in rank(records)] == [3, 0, 1, 2, 4]
+    assert [one.agent for one in rank([record(1, 5, None), record(1, 2, None)])] == [2, 5]
+    assert rank([]) == []
+
+
 def test_only_the_last_quarter_counts() -> None:
     records = [record(update, 0, float(update)) for update in range(1, 41)]
     assert {one["update"] for one in of_the_end(records)} == set(range(31, 41))
@@ -64,3 +71,13 @@ def test_the_file_names_what_agents_differ_in(tmp_path: Path) -> None:
         ("1", "1", "4", ""),
         ("2", "0", "3", "0.9"),
     ]
+
+
+def test_the_file_is_a_row_of_all_numbers_for_each_agent(tmp_path: Path) -> None:
+    """And nothing, not a zero, where an agent has none."""
+    first = record(1, 0, -12.5, 3) | {"trades": 9, "win_rate": 1 / 3, "episode_reward": 0.75}
+    write_ranking(tmp_path, rank([record(1, 1, None), first]), [{"seed": 4}, {"seed": 8}])
+    assert (tmp_path / RANKING).read_text() == (
+        "rank,agent,episodes,pnl_dollars,reward,trades,win_rate,seed\n"
+        f"1,0,3,-12.5,0.75,3.0,{1 / 3 * 9 / 9},4\n2,1,0,,,,,8\n"
+    )

@@ -13,7 +13,13 @@ import pytest
 from jax_port.envs.state import DONE_BAR_LIMIT, DONE_DRAWDOWN, DONE_END_OF_DATA, DONE_LATE
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.rollout import EpisodeStats
-from jax_port.runs.logs.training_log import TENSORBOARD, TrainingLog, read_log, records_of
+from jax_port.runs.logs.training_log import (
+    TENSORBOARD,
+    TrainingLog,
+    read_log,
+    records_of,
+    scalars,
+)
 
 UPDATES, AGENTS, FIRST, ROLLOUT, SECONDS = 2, 3, 11, 128, 0.5
 ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
@@ -98,6 +104,27 @@ def test_a_record_is_one_agents_update(actions: int) -> None:
             assert found[name] == pytest.approx(value, rel=1e-6, abs=1e-6), name
 
 
+def test_where_nothing_ended_no_mean_is_told_and_what_is_no_number_is_none() -> None:
+    """Each for itself: the second agent has episodes without a trade."""
+    metrics = _metrics(6)
+    ends = metrics.ends
+    for name in ("episodes", "trades"):
+        getattr(ends, name)[0, 0] = 0
+    ends.trades[0, 1] = 0
+    ends.actions[0, 0] = 0
+    metrics.loss[0, 0], metrics.approx_kl[0, 1], metrics.entropy[1, 2] = np.nan, np.inf, -np.inf
+    records = records_of(metrics, FIRST, ROLLOUT, SECONDS)
+    none = {
+        number: {name for name, value in record.items() if value is None}
+        for number, record in enumerate(records)
+    }
+    means = {"episode_reward", "episode_pnl_dollars", "episode_bars", "episode_drawdown_dollars"}
+    expected = {0: {*means, "win_rate", "loss"}, 1: {"win_rate", "approx_kl"}, 5: {"entropy"}}
+    assert none == {number: expected.get(number, set()) for number in range(6)}
+    assert set(records[0]["action_share"].values()) == {0.0}
+    json.dumps(records, allow_nan=False)
+
+
 def _events(folder: Path) -> list[Any]:
     """Return TensorBoard's events of a folder: length, its checksum, an event, its checksum."""
     from tensorboardX.proto.event_pb2 import Event
@@ -134,6 +161,35 @@ def test_both_logs_hold_each_record_at_its_own_step_and_agent(tmp_path: Path) ->
             real = {name: value for name, value in one.items() if isinstance(value, float)}
             assert told[one["steps"]] == pytest.approx(real)
             assert {"episode_pnl_dollars", "loss", "steps_per_second"} <= real.keys()
+
+
+def test_each_real_number_is_shown_in_its_own_group() -> None:
+    """Counts, and what there is none of, are no curves."""
+    record = records_of(_metrics(3), 1, ROLLOUT, SECONDS)[0]
+    of_episodes = ("reward", "pnl_dollars", "bars", "drawdown_dollars")
+    expected = {f"rollout/episode_{name}": record[f"episode_{name}"] for name in of_episodes}
+    expected |= {"rollout/win_rate": record["win_rate"]}
+    expected |= {"time/steps_per_second": record["steps_per_second"]}
+    expected |= {f"train/{name}": record[name] for name in TERMS}
+    assert scalars(record) == expected
+    assert scalars({**record, "win_rate": None, "loss": None}) == {
+        name: value
+        for name, value in expected.items()
+        if name not in ("rollout/win_rate", "train/loss")
+    }
+
+
+def test_what_was_told_is_there_while_the_run_goes_on(tmp_path: Path) -> None:
+    """In both logs, and at once: the run may be killed before it closes them."""
+    records = records_of(_metrics(3), 1, ROLLOUT, SECONDS)
+    with TrainingLog(tmp_path / "run", 0, AGENTS, ROLLOUT) as log:
+        for count in (AGENTS, 2 * AGENTS):
+            log.write(records[count - AGENTS : count])
+            assert read_log(tmp_path / "run") == records[:count]
+            for agent in range(AGENTS):
+                place = tmp_path / "run" / TENSORBOARD / f"agent-{agent}"
+                steps = {event.step for event in _events(place) if event.HasField("summary")}
+                assert steps == {ROLLOUT * number for number in range(1, count // AGENTS + 1)}
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
