@@ -64,7 +64,7 @@ order g RLTrader_no_stop Sell Market Working 2 0 0 0 0 ->
 order h Kauf Buy Market Filled 2 2 0 0 0 ->; ? -> 0 5000 5000.25 0 0 50000 True True 1""",
     "the platform's own exit is found among orders at the market": """new -> Information a log
 order a Close Sell Market Working 2 0 0 0 0 ->
-order b Stop_loss Sell StopMarket Working 2 0 0 4990 0 ->; found 0 -> none
+order b Stop_loss Sell StopMarket Working 2 0 0 4990 0 ->; found 0 -> none; found 1 -> none
 order c Ende Sell Market Working 4 1 0 0 4999 ->; order d Close Sell Market Working 5 0 0 0 0 ->
 elsewhere d ->; order e RLTrader Buy Market Working 6 0 0 0 0 ->
 found 1 -> c Exit -1 4 1 0 live working fine; found 1 -> none
@@ -121,7 +121,7 @@ log fill time price quantity side order latency_ms -> 3 2025-03-10T15:00:22Z 499
 log fill time price quantity side order latency_ms -> 4 2025-03-10T15:00:23Z 4998.25 1 -1  null
 trade -> Live 0 -8.25 1 Closed Platform""",
     "what goes wrong with an order is told": """new -> Information a log
-become Realtime -> a clock; order s Stop_loss Sell StopMarket Rejected 3 0 0 4997 0 ->
+become Realtime -> a clock; order s Stop_loss Sell StopMarket Working 3 0 0 4997 0 ->
 news s Rejected NoError -> Alert RLTrader: an order was refused (Stop, Rejected)
 log ended order unfilled trouble -> 1 Stop loss False rejected
 order t Profit_target Sell Limit Working 3 0 5010 0 0 ->
@@ -151,7 +151,12 @@ bar 60 5000.5 5000.75 4997 4998 30 ->
 log fill time side quantity price order -> 2 2025-03-10T15:01:00Z -1 3 4997.75 Stop loss
 become Terminated -> no more clock, no more advice""",
     "where a backtest is logged": """new analyzer LogBacktests=true -> Information a log
-new analyzer Shadow=true ->; become Historical ->; trade -> Backtest 0 0 0 None None""",
+new analyzer Shadow=true ->; quiet -60 20 ->; become Historical ->
+trade -> Backtest 0 0 0 None None; wish 1 ->
+bar 0 5000.25 5001.5 4999.5 5000.75 45 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader, Warning RLTrader: the platform ignored an entry
+new analyzer LogBacktests=true HeartbeatMinutes=1 -> Information a log; become Historical ->
+price 5 ->; log alive -> 0""",
     "a bundle that cannot be read": """new BundleFolder=bad -> Alert RLTrader: no bundle at all
 runs -> False; become Realtime ->; bundle good ->; become DataLoaded -> Information a log
 runs -> True; bundle bad ->; become DataLoaded -> Alert RLTrader: no bundle at all; runs -> False""",
@@ -191,7 +196,8 @@ later 35 -> Alert RLTrader: the account is still not flat, close it by hand""",
 become Realtime -> a clock; holds 0 3 0 ->
 become Terminated -> no more clock, Alert RLTrader: the strategy ended with a trade open or on
  its way, later 5, flatten ES 12-26, no more advice; later 5 -> later 5; holds 0 3 2 ->
-later 10 -> later 5; later 15 ->""",
+later 10 -> later 5; holds 2 3 0 ->; later 15 -> flatten ES 12-26, later 5; holds 0 3 0 ->
+later 20 -> later 5; later 25 -> later 5; later 30 ->""",
     "after the end an order that is left": """new -> Information a log
 become Realtime -> a clock; holds 0 3 0 ->
 order s Stop_loss Sell StopMarket Accepted 3 0 0 4990 0 RLTrader ->
