@@ -119,7 +119,8 @@ fill s x2 Bremse -1 2 4997.5 22 ->
 log fill time price quantity side order latency_ms -> 3 2025-03-10T15:00:22Z 4997.5 2 -1 Stop
  loss null; fill - x2 - -1 1 4998.25 23 ->
 log fill time price quantity side order latency_ms -> 4 2025-03-10T15:00:23Z 4998.25 1 -1  null
-trade -> Live 0 -8.25 1 Closed Platform""",
+trade -> Live 0 -8.25 1 Closed Platform; show e -> e Entry 1 3 3 0 over not fine at 5000.5
+show s -> s Stop -1 3 0 19988 live working fine at 0""",
     "what goes wrong with an order is told": """new -> Information a log
 become Realtime -> a clock; order s Stop_loss Sell StopMarket Working 3 0 0 4997 0 ->
 news s Rejected NoError -> Alert RLTrader: an order was refused (Stop, Rejected)
