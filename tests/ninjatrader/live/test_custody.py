@@ -327,6 +327,8 @@ at 24 -> loud: the account holds 0 and the strategy 3, nothing is opened until t
 enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; platform 3 ->; at 11 ->; at 30 ->""",
     "a stop beside an entry on its way": f"""{BEGIN}; enter 1 12 36 -> enter 1 x3 12 36
 order entry 1 3 0 ->; order stop -1 3 19988 ->; at 11 ->; at 30 ->""",
+    "an account's news may be late after the begin": f"""up 1 ->; later 30 ->; begin 1 0 ->; at 39.9 ->
+{FLAT} Account; at 40 ->; {FLAT} None""",
     "an order that is left keeps entries off": f"""{BEGIN}; account 0 1 ->
 ? -> 0 0 0 | 0 0 0 0 | None Account; account 0 0 ->; {FLAT} None""",
     "an exit of nobody's without an account": """begin 0 0 ->; enter 1 12 36 -> enter 1 x3 12 36

@@ -121,6 +121,25 @@ log fill time price quantity side order latency_ms -> 3 2025-03-10T15:00:22Z 499
 log fill time price quantity side order latency_ms -> 4 2025-03-10T15:00:23Z 4998.25 1 -1  null
 trade -> Live 0 -8.25 1 Closed Platform; show e -> e Entry 1 3 3 0 over not fine at 5000.5
 show s -> s Stop -1 3 0 19988 live working fine at 0""",
+    "an open trade is managed": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 3 5000.5 21 ->
+order s Bremse Sell StopMarket Accepted 3 0 0 4997.5 0 ->; news s Accepted NoError ->
+order t Ziel Sell Limit Working 3 0 5009.75 0 0 ->; news t Working NoError ->; holds 3 3 0 ->
+quote 5002 5002.25 ->; bar 120 5001 5002.25 5000.25 5002 30 ->
+log bar action side entry stop target entry_bar trailing withheld distances -> 22 1 1 20002 19990
+ 20039 20 False - 12,36,8; wish 3 ->
+bar 180 5001 5002 5000 5001.5 30 -> stop RLTrader Price 5000.75 False
+order s Bremse Sell StopMarket Working 3 0 0 5000.75 0 ->; news s Working NoError ->; wish 4 ->
+quote 5006 5006.25 ->; bar 240 5002 5006.5 5001.5 5006 30 -> stop RLTrader Price 5003.75 False
+log bar action side entry stop target entry_bar trailing withheld distances -> 24 4 1 20002 20003
+ 20039 20 False - 13,39,9; order s Bremse Sell StopMarket Working 3 0 0 5003.75 0 ->
+news s Working NoError ->; wish 5 ->; bar 300 5002 5006.5 5004.5 5006.5 30 ->
+log bar stop trailing -> 25 20015 True; wish 2 ->; bar 360 5002 5006.5 5004.5 5006.5 30 ->
+fill t y1 Ziel -1 3 5009.75 365 ->; trade -> Live 0 27.75 2 Closed Platform
+bar 420 5002 5006.5 5004.5 5006.5 30 ->; log bar skipped side number -> 27 closed on this bar 0 26""",
     "what goes wrong with an order is told": """new -> Information a log
 become Realtime -> a clock; order s Stop_loss Sell StopMarket Working 3 0 0 4997 0 ->
 news s Rejected NoError -> Alert RLTrader: an order was refused (Stop, Rejected)
