@@ -140,6 +140,38 @@ news s Working NoError ->; wish 5 ->; bar 300 5002 5006.5 5004.5 5006.5 30 ->
 log bar stop trailing -> 25 20015 True; wish 2 ->; bar 360 5002 5006.5 5004.5 5006.5 30 ->
 fill t y1 Ziel -1 3 5009.75 365 ->; trade -> Live 0 27.75 2 Closed Platform
 bar 420 5002 5006.5 5004.5 5006.5 30 ->; log bar skipped side number -> 27 closed on this bar 0 26""",
+    "a trade is closed at the end of the rules' day": """new -> Information a log
+quiet 21420 20 ->; now 21400 ->; become Realtime -> a clock; tick 21440 ->; wish 1 ->
+order e RLTrader SellShort Market Filled 3 3 0 0 5000.5 ->; wish 2 ->; answers e ->
+bar 21480 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter -1 3 RLTrader; fill e x1 RLTrader -1 3 5000.5 21481 ->
+order s Bremse BuyToCover StopMarket Accepted 3 0 0 5003.5 0 ->; news s Accepted NoError ->
+holds -3 -3 0 ->; wish 0 ->; now 21530 ->; bar 21540 5000.25 5001 4999 5000.5 44 ->
+log bar flat_by skipped action -> 22 1019 - 0; answers none ->; now 21590 ->
+bar 21600 5000.25 5001 4999 5000.5 44 -> exit -1 3 RLTrader flat ''
+log bar flat_by skipped side -> 23 1019 flat by -1
+order x RLTrader_flat BuyToCover Market Submitted 3 0 0 0 0 ->; news x Submitted NoError ->
+news s Cancelled NoError ->; order s Bremse BuyToCover StopMarket Cancelled 3 0 0 5003.5 0 ->
+fill x x2 RLTrader_flat 1 2 5000.75 21601 ->
+log fill order side quantity latency_ms -> 2 RLTrader flat 1 2 null
+fill x x3 RLTrader_flat 1 1 5000.75 21601 ->; becomes x Filled ->; news x Filled NoError ->
+trade -> Live 0 -0.75 0 None Late""",
+    "a wish where nothing may be opened": """new -> Information a log; quiet 21420 20 ->
+become Realtime -> a clock; tick 21440 ->; wish 1 ->; bar 21600 5000.25 5001 4999 5000.5 44 ->
+log bar action withheld skipped minute -> 21 1 - - 1019""",
+    "a wish before there are bars enough": """new -> Information a log; quiet -60 5 ->
+become Realtime -> a clock; now 20 ->; wish 1 ->; bar 20 5000.25 5001 4999 5000.5 44 ->
+log bar skipped action number -> 6 warming up - 5""",
+    "a wish that is held back": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; bar 0 5000.25 5001 4999 5000.5 44 ->
+log bar action withheld -> 21 1 account""",
+    "an entry that ends": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; now 20 ->; wish 1 ->
+order e RLTrader Buy Market Rejected 3 0 0 0 0 ->; becomes e Filled ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; becomes e Submitted ->; trade -> Live 0 0 0 None Account
+becomes e Cancelled ->; news e Cancelled NoError ->
+log ended order unfilled trouble -> 1 RLTrader True none; trade -> Live 0 0 0 None None""",
     "what goes wrong with an order is told": """new -> Information a log
 become Realtime -> a clock; order s Stop_loss Sell StopMarket Working 3 0 0 4997 0 ->
 news s Rejected NoError -> Alert RLTrader: an order was refused (Stop, Rejected)
