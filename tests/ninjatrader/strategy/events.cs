@@ -38,10 +38,10 @@ public sealed class Platform : IPlatform
     public string Folder;
     public double Bid { get; set; }
     public double Ask { get; set; }
-    public Order Enter(int side, int quantity, string signal) { return Note("enter", side, quantity, signal); }
+    public Order Enter(int side, int quantity, string signal) { return Send("enter", side, quantity, signal); }
     public Order Exit(int side, int quantity, string signal, string fromEntry)
     {
-        return Note("exit", side, quantity, signal, "'" + fromEntry + "'");
+        return Send("exit", side, quantity, signal, "'" + fromEntry + "'");
     }
     public void SetStop(string entry, CalculationMode mode, double value, bool simulated)
     {
@@ -63,10 +63,17 @@ public sealed class Platform : IPlatform
         if (Fails) throw new IOException("no post");
     }
 
-    private Order Note(params object[] words)
+    // An order that nobody knew of becomes one that is sent.
+    private Order Send(params object[] words)
+    {
+        Note(words);
+        if (Answer != null && Answer.OrderState == OrderState.Unknown) Answer.OrderState = OrderState.Submitted;
+        return Answer;
+    }
+
+    private void Note(params object[] words)
     {
         Told.Add(string.Join(" ", words.Select(x => Convert.ToString(x, CultureInfo.InvariantCulture))));
-        return Answer;
     }
 }
 

@@ -147,13 +147,13 @@ bar 21480 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RL
  enter -1 3 RLTrader; fill e x1 RLTrader -1 3 5000.5 21481 ->
 order s Bremse BuyToCover StopMarket Accepted 3 0 0 5003.5 0 ->; news s Accepted NoError ->
 holds -3 -3 0 ->; wish 0 ->; now 21530 ->; bar 21540 5000.25 5001 4999 5000.5 44 ->
-log bar flat_by skipped action -> 22 1019 - 0; answers none ->; now 21590 ->
+log bar flat_by skipped action -> 22 1019 - 0
+order x RLTrader_flat BuyToCover Market Unknown 3 0 0 0 0 ->; answers x ->; now 21590 ->
 bar 21600 5000.25 5001 4999 5000.5 44 -> exit -1 3 RLTrader flat ''
-log bar flat_by skipped side -> 23 1019 flat by -1
-order x RLTrader_flat BuyToCover Market Submitted 3 0 0 0 0 ->; news x Submitted NoError ->
-news s Cancelled NoError ->; order s Bremse BuyToCover StopMarket Cancelled 3 0 0 5003.5 0 ->
+log bar flat_by skipped side -> 23 1019 flat by -1; now 21590.5 ->; news s Cancelled NoError ->
+order s Bremse BuyToCover StopMarket Cancelled 3 0 0 5003.5 0 ->
 fill x x2 RLTrader_flat 1 2 5000.75 21601 ->
-log fill order side quantity latency_ms -> 2 RLTrader flat 1 2 null
+log fill order side quantity latency_ms -> 2 RLTrader flat 1 2 500
 fill x x3 RLTrader_flat 1 1 5000.75 21601 ->; becomes x Filled ->; news x Filled NoError ->
 trade -> Live 0 -0.75 0 None Late""",
     "a wish where nothing may be opened": """new -> Information a log; quiet 21420 20 ->
@@ -166,12 +166,12 @@ log bar skipped action number -> 6 warming up - 5""",
 become Realtime -> a clock; wish 1 ->; bar 0 5000.25 5001 4999 5000.5 44 ->
 log bar action withheld -> 21 1 account""",
     "an entry that ends": """new -> Information a log; quiet -60 20 ->
-become Realtime -> a clock; now 20 ->; wish 1 ->
-order e RLTrader Buy Market Rejected 3 0 0 0 0 ->; becomes e Filled ->; answers e ->
+become Realtime -> a clock; now 20 ->; wish 1 ->; order e RLTrader Buy Market Unknown 3 0 0 0 0 ->
+answers e ->
 bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
- enter 1 3 RLTrader; becomes e Submitted ->; trade -> Live 0 0 0 None Account
-becomes e Cancelled ->; news e Cancelled NoError ->
-log ended order unfilled trouble -> 1 RLTrader True none; trade -> Live 0 0 0 None None""",
+ enter 1 3 RLTrader; trade -> Live 0 0 1 Opening Account; becomes e Cancelled ->
+news e Cancelled NoError ->; log ended order unfilled trouble -> 1 RLTrader True none
+trade -> Live 0 0 0 None None""",
     "what goes wrong with an order is told": """new -> Information a log
 become Realtime -> a clock; order s Stop_loss Sell StopMarket Working 3 0 0 4997 0 ->
 news s Rejected NoError -> Alert RLTrader: an order was refused (Stop, Rejected)
@@ -196,10 +196,10 @@ become Terminated -> no more advice""",
     "shadow mode": """new Shadow=true -> Information a log; quiet -60 20 ->; become Historical ->
 trade -> Historical 0 0 0 None Disconnected; become Realtime -> a clock
 trade -> Virtual 0 0 0 None None; wish 1 ->; bar 0 5000.25 5001 4999 5000.5 44 ->
-log fill mode side quantity price order -> 1 virtual 1 3 5000.75 RLTrader
-order s Stop_loss Sell StopMarket Rejected 3 0 0 4990 0 ->; news s Rejected NoError ->
-fill s x1 Stop_loss -1 2 5000.5 121 ->; trade -> Virtual 3 -15002.25 1 None Platform
-bar 60 5000.5 5000.75 4997 4998 30 ->
+log fill mode side quantity price order -> 1 virtual 1 3 5000.75 RLTrader; tick 40 ->; tick 50 ->
+log fill -> 1; order s Stop_loss Sell StopMarket Rejected 3 0 0 4990 0 ->
+news s Rejected NoError ->; fill s x1 Stop_loss -1 2 5000.5 121 ->
+trade -> Virtual 3 -15002.25 1 None Platform; bar 60 5000.5 5000.75 4997 4998 30 ->
 log fill time side quantity price order -> 2 2025-03-10T15:01:00Z -1 3 4997.75 Stop loss
 become Terminated -> no more clock, no more advice""",
     "where a backtest is logged": """new analyzer LogBacktests=true -> Information a log
