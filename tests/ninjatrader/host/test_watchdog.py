@@ -19,6 +19,8 @@ run 60 -> 26 a position without a working stop""",
 order Stop_loss StopMarket 1 1 0 there ->; run 60 -> 26 a position without a working stop""",
     "one whose stop protects it": """new ->; holds -2 ->
 order Stop_loss StopMarket 1 3 1 there ->; run 60 ->""",
+    "one whose stop was filled in part": """new ->; holds -2 ->
+order Stop_loss StopMarket 1 2 1 there ->; run 60 -> 26 a position without a working stop""",
     "one that the account does not hold": """new ->; own -2 ->
 order Stop_loss StopMarket 1 3 1 there ->
 run 60 -> 30 orders are left after someone else has turned the account""",
