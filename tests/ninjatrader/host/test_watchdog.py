@@ -116,6 +116,8 @@ run 21 ->; enters 1 -> an entry after the trade was closed by hand""",
 run 20 ->; enters 1 ->""",
     "an exit twice at once": """new ->; run 1 ->; holds 2 ->; hand ->; exits 0 1 2 ->; run 1 ->
 exits 0 1 2 ->; exits 0 1 2 -> an exit is asked for again at once""",
+    "an exit too soon after another": """new ->; run 1 ->; holds 2 ->; hand ->; exits 0 1 2 ->
+wait 900 ->; exits 0 1 2 ->; wait 899 ->; exits 0 1 2 -> an exit is asked for again at once""",
     "an exit of more than is held": """new ->; run 6 ->; own 1 ->; platform 1 ->
 exits 0 1 2 -> an exit of 2 contracts of 1""",
     "an exit beside another": """new ->; run 1 ->; holds 1 ->; hand ->

@@ -60,6 +60,11 @@ public static class Show
         {
             case "new": New(words); break;
             case "run": return Run(x[1]);
+            case "wait":
+                long until = world.clockwork.Now + x[1];
+                world.clockwork.At(until, () => { });
+                while (world.clockwork.Step(until + 1)) { }
+                break;
             case "own": world.exchange.Own = x[1]; break;
             case "holds": // by the exchange, the account and the platform
                 world.exchange.Own = world.strategy.PositionAccount.Net = world.strategy.Position.Net = x[1];
