@@ -62,8 +62,8 @@ def test_files_that_are_not_there_are_named(program: Path, folder: Path, tmp_pat
             assert (code, why.endswith("; give files that are there\n")) == (2, True)
             assert "golden.json" in why
     out = tmp_path / "out"
-    for words in (("features", folder, nowhere, out), ("decide", folder, nowhere, out)):
-        code, said, why = run(program, *words)
+    for command in ("features", "decide"):
+        code, said, why = run(program, command, folder, nowhere, out)
         assert (code, said) == (2, "")
         assert why.startswith("error: ")
         assert str(nowhere) in why
@@ -134,7 +134,7 @@ def test_every_stage_of_a_decision_is_written_in_its_order(
 
 
 def test_single_decisions_are_timed_one_by_one(program: Path, folder: Path) -> None:
-    case = {"observation": [0.5] * 27, "mask": [True, False, True]}
+    case: dict[str, Any] = {"observation": [0.5] * 27, "mask": [True, False, True]}
     golden = folder / "golden.json"
     golden.write_text(json.dumps({"cases": [case, case]}))
     for number in (0, 1, 5):

@@ -341,7 +341,8 @@ def test_drawn_answers_are_those_of_the_bars_that_stand_for_the_observations(
     known.fresh = rng.random(6)
     laid, priors = SimpleNamespace(minute=minute), rng.normal(size=(6, 3)).astype(np.float32)
     use: Any = SimpleNamespace(settings="settings")
-    market, asked = _Market(), []
+    market = _Market()
+    asked: list[Any] = []
 
     def make_params(markets: Any, config: str) -> str:
         asked.append((markets, config))
