@@ -57,7 +57,7 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value, bool simulated)
+        public void SetStop(string entry, CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;
@@ -69,7 +69,7 @@ namespace RLTrader.Host
                     Amend(order, StopPrice(-order.Side), order.Quantity);
         }
 
-        public void SetTarget(CalculationMode mode, double value)
+        public void SetTarget(string entry, CalculationMode mode, double value)
         {
             targetMode = mode;
             targetValue = value;
@@ -95,7 +95,7 @@ namespace RLTrader.Host
             if (Take(ref badSound)) throw new System.IO.FileNotFoundException("no such sound", file);
         }
 
-        public void Mail(string to) { watchdog.Mailed(); }
+        public void Mail(string to, string subject, string text) { watchdog.Mailed(); }
 
         public void Log(string message, LogLevel level)
         {

@@ -188,7 +188,7 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value, bool simulated)
+        public void SetStop(string entry, CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;
@@ -199,12 +199,12 @@ namespace RLTrader.Host
             });
         }
 
-        public void SetTarget(CalculationMode mode, double value) { targetValue = value; }
+        public void SetTarget(string entry, CalculationMode mode, double value) { targetValue = value; }
         public void Cancel(Order order) { }
         public void Stop() { }
         public void CloseStrategy(string signal) { }
         public void Sound(string file) { }
-        public void Mail(string to) { }
+        public void Mail(string to, string subject, string text) { }
         public void Log(string message, LogLevel level) { log.WriteLine("log " + level + " " + message); }
 
         // Within a bar the stop is looked at first.

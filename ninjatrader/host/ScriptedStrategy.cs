@@ -138,13 +138,13 @@ namespace RLTrader.Host
         public double Ask { get { return 0; } }
         public Order Enter(int side, int quantity, string signal) { return null; }
         public Order Exit(int side, int quantity, string signal, string fromEntry) { return null; }
-        public void SetStop(CalculationMode mode, double value, bool simulated) { }
-        public void SetTarget(CalculationMode mode, double value) { }
+        public void SetStop(string entry, CalculationMode mode, double value, bool simulated) { }
+        public void SetTarget(string entry, CalculationMode mode, double value) { }
         public void Cancel(Order order) { }
         public void Log(string message, LogLevel level) { }
         public void Stop() { }
         public void CloseStrategy(string signal) { }
         public void Sound(string file) { }
-        public void Mail(string to) { }
+        public void Mail(string to, string subject, string text) { }
     }
 }

@@ -15,14 +15,14 @@ namespace RLTrader.Host
     {
         Order Enter(int side, int quantity, string signal);
         Order Exit(int side, int quantity, string signal, string fromEntry);
-        void SetStop(CalculationMode mode, double value, bool simulated);
-        void SetTarget(CalculationMode mode, double value);
+        void SetStop(string entry, CalculationMode mode, double value, bool simulated);
+        void SetTarget(string entry, CalculationMode mode, double value);
         void Cancel(Order order);
         void Log(string message, LogLevel level);
         void Stop();
         void CloseStrategy(string signal);
         void Sound(string file);
-        void Mail(string to);
+        void Mail(string to, string subject, string text);
         double Bid { get; }
         double Ask { get; }
     }
@@ -131,12 +131,12 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop)
         {
-            Platform.SetStop(mode, value, isSimulatedStop);
+            Platform.SetStop(fromEntrySignal, mode, value, isSimulatedStop);
         }
 
         protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value)
         {
-            Platform.SetTarget(mode, value);
+            Platform.SetTarget(fromEntrySignal, mode, value);
         }
 
         protected void CancelOrder(Order order) { Platform.Cancel(order); }
@@ -150,7 +150,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         /// the strategy.</summary>
         public virtual void CloseStrategy(string signalName) { Platform.CloseStrategy(signalName); }
 
-        protected void SendMail(string to, string subject, string text) { Platform.Mail(to); }
+        protected void SendMail(string to, string subject, string text) { Platform.Mail(to, subject, text); }
         protected void TriggerCustomEvent(Action<object> customEvent, object state) { customEvent(state); }
 
         internal Action InBetween = () => { };

@@ -23,7 +23,12 @@ public sealed class World : IOrders
     public readonly Dictionary<OwnOrder, double> At = new Dictionary<OwnOrder, double>();
     private readonly List<string> told = new List<string>();
 
-    public OwnOrder PlatformExit(bool closing) { return closing ? Noted : null; }
+    public string Looked = "";
+    public OwnOrder PlatformExit(bool closing)
+    {
+        Looked += closing ? "y" : "n";
+        return closing ? Noted : null;
+    }
     public DateTime SessionEnd(DateTime utc) { return Ends; }
     public void Refresh(OwnOrder order) { if (Counts.ContainsKey(order)) order.Filled = Counts[order]; }
     public double FilledAt(OwnOrder order) { return At.ContainsKey(order) ? At[order] : 0; }
@@ -145,6 +150,13 @@ public static class Show
                     world.Counts[order] = Math.Max(world.Counts[order], order.Counted + (int)x[3]);
                 return custody.Filled(words[5], words[1], order, RoleOf(words[1]), (int)x[2], (int)x[3], x[4])
                     + Tail(world);
+            case "rejects": order.Rejected = true; break; // and no event tells of it yet
+            case "flat": return custody.FlatMinute + Tail(world);
+            case "made": return trade.Points.ToString(CultureInfo.InvariantCulture);
+            case "closing": // since it was asked, whether each look was for the platform's own exit
+                string looked = world.Looked;
+                world.Looked = "";
+                return looked;
             case "end":
                 bool closing, left = custody.End(out closing);
                 return left + " " + closing + Tail(world);

@@ -229,6 +229,111 @@ at 32 -> exit 1 x3 Halted""",
 told exit -1 3 5000 x -> True
 over stop ->; over target ->; account 0 0 ->; platform 0 ->; at 14 ->
 ? -> 0 0 5000 | 0 0 0 0 | Closed Late; done 1 ->; ? -> 0 0 5000 | 0 0 0 0 | None Late""",
+    "the first bar at which all is flat": f"""{BEGIN}; ends 3600 ->; bar 0 ->; flat -> 717
+ends 3597 ->; bar 0 ->; flat -> 716; ends 90000 ->; bar 0 ->; flat -> 958""",
+    "a bar of the day before that is told late": f"""{BEGIN}; bar -68520 ->
+? -> 0 0 0 | 0 0 0 0 | None Late; bar 0 ->; ? -> 0 0 0 | 0 0 0 0 | None None""",
+    "an exit that the strategy did not send": f"""{LONG}; order exit -1 3 0 ->; halt ->; at 12 ->
+? -> 3 3 5000 | 1 20000 19988 20036 | Halted Platform halted""",
+    "the account at the start is that of before the first entry": """up 1 ->; begin 1 1 ->
+at 9 ->; later 11 ->; enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; account 3 1 ->
+at 18 ->; told entry 1 3 5000 a -> True; over entry ->; order stop -1 3 19988 ->; at 19 ->""",
+    "a trade that was there within the first look": """up 1 ->; begin 1 1 ->; at 9 ->
+later 11 ->; enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->
+told entry 1 3 5000 a -> True; over entry ->; order stop -1 3 19988 ->; account 3 1 ->; at 18 ->""",
+    "what shows late is not closed unasked": """up 1 ->; begin 1 0 ->; at 9 ->; account 2 0 ->
+at 18 ->""",
+    "what shows without a connection is not closed yet": """up 0 ->; account 2 0 ->
+begin 1 1 -> loud: the account holds 2 of the instrument at the start, which are not the
+ strategy's, nothing is opened until they are gone; at 2 ->""",
+    "the platform's exits are looked at": """up 1 ->; closing ->; begin 1 0 ->; closing -> n
+at 10 ->; closing -> n; ends 41 ->; at 10.5 ->; closing -> n; at 11 ->; closing -> y; at 20.9 ->
+closing -> y; at 21 ->; closing -> n; ends 40000 ->; at 17940 ->; closing -> n""",
+    "where the session's end is not known": f"""{BEGIN}; closing -> nn; at 17939.9 ->
+closing -> n; at 17940 ->; closing -> y""",
+    "while all is flattened": """account 2 0 ->; up 1 ->
+begin 1 1 -> loud: the account holds 2 of the instrument at the start, which are not the
+ strategy's, nothing is opened until they are gone, loud: what the account held at the start is
+ being closed, flatten; closing -> n; ends 41 ->; at 12 ->; closing -> n""",
+    "without an account": """begin 0 0 ->; closing ->; at 12 ->; closing ->
+told entry 1 3 5000 a -> True; end -> False False""",
+    "a bar told as late": f"""{LONG}; done 1 ->; told stop -1 3 4997 s -> True; over stop ->
+over target ->; account 0 0 ->; platform 0 ->; at 12 ->; ? -> 0 0 5000 | 0 0 0 0 | None None""",
+    "an execution after a new trade is none of the last exit's": f"""{LONG}; ends 41 ->
+order exit -1 3 0 ->; noted exit ->; at 11.5 ->; told stop -1 3 4997 s -> True; over stop ->
+over target ->; account 0 0 ->; platform 0 ->; at 12 ->; ends 40000 ->
+enter -1 12 36 -> enter -1 x3 12 36; told other -1 3 5000 z -> True; counts exit 3 4990 ->
+at 13 ->; ? -> -3 -6 5000 | -1 20000 20012 19964 | Closed None""",
+    "the platform's own exit is told of at once": f"""{LONG}; ends 41 ->; order exit -1 3 0 ->
+noted exit ->; counts exit 3 4999 ->; later 11.5 ->; told other -1 3 4999 x -> True; over exit ->
+over stop ->; over target ->; account 0 0 ->; platform 0 ->; at 12 ->; at 19 ->
+? -> 0 0 5000 | 0 0 0 0 | Closed Late""",
+    "a rejection counts once": f"""{LONG}
+refused stop Rejected -> loud: an order was refused (Stop, Rejected); over stop ->; later 15 ->
+refused stop Rejected -> loud: an order was refused (Stop, Rejected); halt ->; at 20.9 ->
+at 21 -> exit 1 x3 Halted""",
+    "an order that says of itself that it was rejected": f"""{LONG}; rejects stop ->
+over stop ->; halt ->; at 12 ->; at 21.9 ->; at 22 -> exit 1 x3 Halted""",
+    "an end with an exit that may be filled": f"""{LONG}; halt ->; at 12 -> exit 1 x3 Halted
+told stop -1 3 4997 s -> True; over stop ->; over target ->; platform 0 ->; account 0 0 ->
+end -> True True, loud: the strategy ended with a trade open or on its way""",
+    "an end with a trade without orders": f"""{LONG}; over stop ->; over target ->; platform 0 ->
+end -> True False, loud: the strategy ended with a trade open or on its way""",
+    "an entry that waits is cancelled by the button": f"""{BEGIN}
+enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; button ->
+at 11 -> loud: nothing is opened any more: KillSwitch, cancel entry""",
+    "a trade turned by one execution": f"""{LONG}; guide 19995 -> move 19995
+order exit -1 6 0 ->; over stop ->; over exit ->; over target ->; told exit -1 6 5000 x -> True
+account -3 0 ->; ? -> -3 -3 5000 | -1 20000 20012 19964 | None Platform; order stop 1 3 20004 ->
+guide 20003 -> move 20003""",
+    "tries of one trade are none of the next": f"""{LONG}; guide 19999 -> exit 1 x3 StopAtMarket
+at 12 ->; guide 19999 -> exit 1 x3 StopAtMarket; at 13 ->; told stop -1 3 4997 s -> True
+over stop ->; over target ->; account 0 0 ->; platform 0 ->; at 14 ->; done 0 ->
+enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; told entry 1 3 5001 b -> True
+over entry ->; order stop -1 3 19992 ->; account 3 1 ->; platform 3 ->; at 15 ->
+guide 19998 -> move 19998; guide 19999 -> exit 1 x3 StopAtMarket; at 16 ->
+guide 19999 -> exit 1 x3 StopAtMarket""",
+    "a stop that was asked for in one trade is none of the next": f"""{LONG}
+guide 19996 -> move 19996; told stop -1 3 4997 s -> True; over stop ->; over target ->
+account 0 0 ->; platform 0 ->; at 12 ->; enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->
+told entry 1 3 5000 b -> True; over entry ->; order stop -1 3 19988 ->; account 3 1 ->; at 13 ->
+guide 19990 -> move 19990""",
+    "a time without a stop is of one trade": f"""{LONG}; over stop ->; at 12 ->
+told target -1 3 5009 t -> True; over target ->; account 0 0 ->; platform 0 ->; at 13 ->
+enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; told entry 1 3 5000 b -> True
+over entry ->; account 3 1 ->; at 14 ->; at 18.9 ->
+at 19 -> loud: the trade is closed at the market: it has had no working stop, exit 1 x3
+ Unprotected""",
+    "prices that the broker does not have yet": f"""{BEGIN}; enter 1 12 36 -> enter 1 x3 12 36
+order entry 1 3 0 ->; told entry 1 3 5000 a -> True; over entry ->; order stop -1 3 0 ->
+order target -1 3 0 ->; account 3 1 ->; at 11 ->
+? -> 3 3 5000 | 1 20000 19988 20036 | None Account""",
+    "an exit of nothing is not sent": f"""{LONG}; halt ->; counts stop 3 4997 ->; at 12 ->""",
+    "an exit takes the rest of its entry with it": f"""{BEGIN}; enter 1 12 36 -> enter 1 x3 12 36
+order entry 1 3 0 ->; told entry 1 1 5000 a -> True; order stop -1 1 19988 ->; account 1 1 ->
+at 11 ->; guide 19999 -> cancel entry, exit 1 x1 StopAtMarket""",
+    "each exit that takes long is told": f"""{LONG}; guide 19999 -> exit 1 x3 StopAtMarket
+order exit -1 3 0 ->; at 30.9 ->; at 31 -> loud: an exit is still not filled, look at the account
+at 32 ->; told exit -1 3 5000 x -> True; over exit ->; over stop ->; over target ->
+account 0 0 ->; platform 0 ->; at 33 ->; done 0 ->; enter 1 12 36 -> enter 1 x3 12 36
+order entry 1 3 0 ->; told entry 1 3 5000 b -> True; over entry ->; order stop -1 3 19988 ->
+account 3 1 ->; at 34 ->; guide 19999 -> exit 1 x3 StopAtMarket; order exit -1 3 0 ->; at 53.9 ->
+at 54 -> loud: an exit is still not filled, look at the account""",
+    "what someone else has closed was closed at the market": f"""{LONG}; account 0 1 ->; at 12 ->
+quote 4990 4990.25 ->
+at 24 -> loud: the account holds 0 and the strategy 3, nothing is opened until they agree, cancel
+ stop, cancel target; made -> -30""",
+    "what the platform holds of an entry on its way": f"""{BEGIN}
+enter 1 12 36 -> enter 1 x3 12 36; order entry 1 3 0 ->; platform 3 ->; at 11 ->; at 30 ->""",
+    "a stop beside an entry on its way": f"""{BEGIN}; enter 1 12 36 -> enter 1 x3 12 36
+order entry 1 3 0 ->; order stop -1 3 19988 ->; at 11 ->; at 30 ->""",
+    "an account's news may be late after the begin": f"""up 1 ->; later 30 ->; begin 1 0 ->; at 39.9 ->
+{FLAT} Account; at 40 ->; {FLAT} None""",
+    "an order that is left keeps entries off": f"""{BEGIN}; account 0 1 ->
+? -> 0 0 0 | 0 0 0 0 | None Account; account 0 0 ->; {FLAT} None""",
+    "an exit of nobody's without an account": """begin 0 0 ->; enter 1 12 36 -> enter 1 x3 12 36
+order entry 1 3 0 ->; told entry 1 3 5000 a -> True; over entry ->; order stop -1 3 19988 ->
+at 11 ->; leaves 1 ->; halt ->; at 12 -> exit 1 x3 Halted""",
 }
 """Each news with what is sent and told on it."""
 

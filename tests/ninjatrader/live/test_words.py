@@ -39,6 +39,19 @@ public static class Show
         else if (args[0] == "paper")
             foreach (bool loud in new[] { true, false })
                 new PaperOrders(new Heard(), Manifest.Load(args[1]), work => work()).Tell("said", loud);
+        else if (args[0] == "calm")
+        {
+            Heard world = new Heard();
+            AccountCheck check = new AccountCheck(world);
+            for (int n = 1; n < args.Length; n++)
+            {
+                string[] look = args[n].Split(':'); // second, contracts, whether an order is left
+                world.AccountNet = int.Parse(look[1]);
+                world.OrdersLeft = look[2] == "y";
+                double second = double.Parse(look[0], CultureInfo.InvariantCulture);
+                Console.Write(check.Calm(Noon.AddSeconds(second)) ? "y" : "n");
+            }
+        }
         else if (args[0] == "flattenings")
             Flatten(Array.ConvertAll(args[1].Split(','), int.Parse));
         else Account(int.Parse(args[1]), int.Parse(args[2]));
@@ -161,6 +174,27 @@ def test_who_holds_what_is_told_once_and_when_it_is_over(program: Path, held: in
         f"loud: the account holds {held} and the strategy {net}; nothing is opened until they agree",
         "quiet: account and strategy agree again",
     ]
+
+
+def test_an_account_is_calm_when_it_has_held_nothing_for_ten_seconds(program: Path) -> None:
+    """Each calm counts once; a contract either way, or an order, begins the wait anew."""
+    looks = {
+        "0:0:n": "n",
+        "9.9:0:n": "n",
+        "10:0:n": "y",
+        "11:0:n": "n",
+        "20.9:0:n": "n",
+        "21:0:n": "y",
+        "22:-1:n": "n",
+        "30:0:n": "n",
+        "39:0:y": "n",
+        "40:0:n": "n",
+        "49.9:0:n": "n",
+        "49.95:2:n": "n",
+        "60:0:n": "n",
+        "70:0:n": "y",
+    }
+    assert told(program, "calm", *looks) == "".join(looks.values())
 
 
 def test_each_flattening_that_fails_is_told_loudly_at_first(program: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ public static class Show
     // One question to each address, or only whether it may be one.
     public static void Main(string[] args)
     {
+        if (args[0] == "late")
+        {
+            AdviceClient late = new AdviceClient(args[1], 900);
+            System.Diagnostics.Stopwatch watch = System.Diagnostics.Stopwatch.StartNew();
+            Console.Write(Ask(late, 7, "question"));
+            Console.Write(watch.ElapsedMilliseconds > 800 ? " waited" : " at once");
+            Console.WriteLine(watch.ElapsedMilliseconds < 5000 ? " in time" : " for ever");
+            return;
+        }
         for (int n = 1; n < args.Length; n++)
             try
             {
@@ -115,6 +125,27 @@ def test_an_answer_counts_where_it_is_of_three_chances_and_a_confidence(program:
     assert asked == [
         Question("POST", path, "application/json", f"question {n}") for n, path in enumerate(names, 1)
     ]
+
+
+def test_an_answer_is_waited_for_as_long_as_was_said(program: Path) -> None:
+    """A service that says nothing keeps nobody, and its question is one that failed."""
+    over = threading.Event()
+
+    def silent(_: Question) -> Answer:
+        over.wait(10)
+        return 200, advice()
+
+    with answering(silent) as (address, asked):
+        try:
+            for _ in range(3):
+                command = ["mono", str(program), "late", address + "/ask"]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if not done.returncode:  # Mono may abort itself at the end, once all is done
+                    break
+        finally:
+            over.set()
+    assert done.stdout.startswith("True False 1 1 waited in time\n")
+    assert asked
 
 
 def test_a_service_is_on_this_machine(program: Path) -> None:

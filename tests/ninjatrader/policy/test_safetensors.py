@@ -73,6 +73,25 @@ def test_numbers_come_as_they_are(program: Path, tmp_path: Path) -> None:
     assert sorted(said.splitlines()) == ["a [2,2] 0.5 -2 3 4", "b [] 0.1", "c [0,2]"]
 
 
+def test_arrays_lie_where_the_header_says_whatever_its_order(program: Path, tmp_path: Path) -> None:
+    header = {
+        "b": {"dtype": "F64", "shape": [1], "data_offsets": [8, 16]},
+        "__metadata__": {"format": "of no matter"},
+        "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+    }
+    content = packed(header, struct.pack("<ffd", 0.5, -3, 0.1))
+    assert read(program, tmp_path, content) == (0, "b [1] 0.1\na [2,1] 0.5 -3")
+    less = read(program, tmp_path, content[:-1])
+    assert less == (2, "FILE: b does not fit its place; copy the file again")
+
+
+@pytest.mark.parametrize("kind", ["F16", "BF16", "I64", "f32"])
+def test_numbers_of_another_kind_are_refused_by_name(program: Path, tmp_path: Path, kind: str) -> None:
+    content = packed({"one.kernel": {"dtype": kind, "shape": [2], "data_offsets": [0, 8]}})
+    words = f"FILE: one.kernel is {kind}; only F32 and F64 are known, so export the policy anew"
+    assert read(program, tmp_path, content) == (2, words)
+
+
 @pytest.mark.parametrize("length", range(8))
 def test_a_file_too_short_for_its_length_is_refused(program: Path, tmp_path: Path, length: int) -> None:
     said = read(program, tmp_path, b"\xff" * length)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -320,3 +321,69 @@ def test_a_bundle_s_own_module_is_given_the_ages_of_answers_and_held_to_training
     hop = "fusion is the prior, PyTorch module"
     assert failed(chain.board) == ({(hop, wrong): 1} if wrong else {})
     assert {(one.hop, one.compared) for one in chain.board.comparisons} == {(hop, 3)}
+
+
+class _Market:
+    timestamps_ns = "times"
+
+    def __len__(self) -> int:
+        return 6
+
+
+def test_drawn_answers_are_those_of_the_bars_that_stand_for_the_observations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With their ages, and with what training makes of the same bars' prior."""
+    minute, row = np.array([100, 105, 109, 120, 131, 140]), np.array([-1, 0, 0, 2, 3, 3])
+    age = np.array([-1, 4, 8, 10, 10, 19])  # 105 - 100 - 1, 109 - 100 - 1, 120 - 109 - 1 and so on
+    rng = np.random.default_rng(1)
+    known = SimpleNamespace(row=row, advice=rng.random((6, 3)), confidence=rng.random(6))
+    known.fresh = rng.random(6)
+    laid, priors = SimpleNamespace(minute=minute), rng.normal(size=(6, 3)).astype(np.float32)
+    use: Any = SimpleNamespace(settings="settings")
+    market = _Market()
+    asked: list[Any] = []
+
+    def make_params(markets: Any, config: str) -> str:
+        asked.append((markets, config))
+        return "params"
+
+    def prior_at(bars: Any, actions: int, params: str) -> Any:
+        asked.append((bars.tolist(), actions, params))
+        return jnp.asarray(priors[np.asarray(bars)])
+
+    def by_bar(answers: Any, settings: str) -> Any:
+        asked.append((answers, settings))
+        return known
+
+    phase = SimpleNamespace(num_actions=3, make_params=make_params)
+    monkeypatch.setattr(proof, "phase_of", lambda config: asked.append(config) or phase)
+    monkeypatch.setattr(proof, "drawn_answers", lambda times: asked.append(times) or laid)
+    monkeypatch.setattr(proof, "with_advice", lambda *given: given)
+    monkeypatch.setattr(proof, "stack", tuple)
+    monkeypatch.setattr(proof, "prior_at", prior_at)
+    monkeypatch.setattr(proof, "by_bar", by_bar)
+    count = 24
+    logits = rng.normal(size=(count, 3)).astype(np.float32)
+    masks = rng.random((count, 3)) < 0.7
+    masks[:, 0] = True
+    chain: Any = SimpleNamespace(market=market, policy=SimpleNamespace(config="config"))
+    made = proof._with_prior(chain, use, Batch(np.zeros((count, 2), np.float32), masks), logits)
+    bars = np.random.default_rng(5).integers(0, 6, count)
+    assert set(bars) == set(range(6))
+    assert asked == [
+        "times",
+        "config",
+        (((market, laid, use),), "config"),
+        (bars.tolist(), 3, "params"),
+        (laid, "settings"),
+    ]
+    assert made.ages.tolist() == age[bars].tolist()
+    wanted = (logits, masks, known.advice[bars], known.confidence[bars], known.fresh[bars])
+    for value, right in zip(made.given, (*wanted, np.zeros(count), np.ones(count)), strict=True):
+        np.testing.assert_array_equal(value, right)
+    assert (made.given.losses.dtype, made.given.left.dtype) == (np.int32, np.float32)
+    chances = np.where(masks, np.exp(logits.astype(np.float64) + priors[bars]), 0)
+    chances /= chances.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(made.trained.probabilities, chances, atol=1e-6)
+    assert made.trained.action.tolist() == chances.argmax(axis=1).tolist()
