@@ -65,7 +65,7 @@ order h Kauf Buy Market Filled 2 2 0 0 0 ->; ? -> 0 5000 5000.25 0 0 50000 True 
     "the platform's own exit is found among orders at the market": """new -> Information a log
 order a Close Sell Market Working 2 0 0 0 0 ->
 order b Stop_loss Sell StopMarket Working 2 0 0 4990 0 ->; found 0 -> none; found 1 -> none
-order c Ende Sell Market Working 4 1 0 0 4999 ->; order d Close Sell Market Working 5 0 0 0 0 ->
+order c Aus Sell Market Working 4 1 0 0 4999 ->; order d Close Sell Market Working 5 0 0 0 0 ->
 elsewhere d ->; order e RLTrader Buy Market Working 6 0 0 0 0 ->
 found 1 -> c Exit -1 4 1 0 live working fine; found 1 -> none
 order f Exit_on_session_close Buy Market Filled 7 7 0 0 5001 ->

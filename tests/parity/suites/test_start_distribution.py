@@ -30,7 +30,7 @@ from parity.suites.start_distribution import (
     check_restart_draws,
     judge_draws,
 )
-from tests.parity.made_resets import MadeResets
+from tests.parity.pairs.made_resets import MadeResets
 from tests.parity.walker import LONGEST, WALL, walker_pair
 
 
