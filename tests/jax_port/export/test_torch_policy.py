@@ -95,3 +95,20 @@ def test_logits_values_and_stages_are_those_of_the_manifest_s_numbers(
     np.testing.assert_allclose(values.numpy(), expected["value_head"][:, 0], rtol=1e-5, atol=1e-5)
     assert stages["action"].tolist() == actions.tolist() == best.tolist()
     assert len(set(best.tolist())) > 1
+
+
+@pytest.mark.parametrize("narrow", [torch.float16, torch.bfloat16, torch.float32], ids=str)
+def test_statistics_keep_every_digit_where_weights_are_made_narrower(narrow: torch.dtype) -> None:
+    """Prices of thousands less their mean would be off by whole points in half precision."""
+    policy = TradingPolicy(2, 3, [4], [4], "relu")
+    assert policy.statistics is not None
+    exact = {"mean": [6500.123456789, -0.1], "var": [1 / 3, 7e-9], "count": 12_345_678_901.0}
+    for name, value in exact.items():
+        setattr(policy.statistics, name, torch.tensor(value, dtype=torch.float64))
+    policy.to(narrow)
+    assert policy.action_head.weight.dtype == narrow
+    for name, value in exact.items():
+        kept = getattr(policy.statistics, name)
+        assert (kept.dtype, kept.tolist()) == (torch.float64, value)
+    policy.statistics.to(narrow)
+    assert policy.statistics.mean.tolist() == exact["mean"]
