@@ -65,8 +65,8 @@ class Relation:
             several that overlap, or that precede, those that end last.
         trading_days_between: full trading days after training and before ``traded``; None where
             ``traded`` does not follow.
-        begin: where the policy may have seen ``traded``, the first date from which the rest of its
-            episodes are held out; None where there is none.
+        begin: where the policy may have seen ``traded``, the first date from which it has seen none of
+            the rest of its episodes; None where there is none.
     """
 
     status: str
