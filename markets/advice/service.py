@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated
 
@@ -35,6 +37,8 @@ from markets.clock import END_NS, FIRST_NS
 from markets.contracts import SYMBOL
 
 MOST_BYTES = 1024 * 1024
+MOST_PASSED_OVER, PATIENCE_S = 16 * MOST_BYTES, 2.0
+"""Bytes of a refused question that are passed over, and how long each part of them may take to come."""
 MOST_BARS = 1000
 NS_PER_MINUTE = 60_000_000_000
 FIRST_MINUTE, END_MINUTE = FIRST_NS // NS_PER_MINUTE, END_NS // NS_PER_MINUTE
@@ -176,10 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a question."""
         size = self.headers.get("Content-Length", "")
         if self.path != "/ask" or not size.isascii() or not size.isdecimal():
-            self._reply(400, b"ask with POST /ask and a Content-Length\n")
+            self._refuse(400, b"ask with POST /ask and a Content-Length\n")
             return
         if len(size) > len(str(MOST_BYTES)) or int(size) > MOST_BYTES:  # of any number of digits
-            self._reply(413, b"a question is at most 1 MiB\n")
+            self._refuse(413, b"a question is at most 1 MiB\n")
             return
         try:
             view = view_of(msgspec.json.decode(self.rfile.read(int(size)), type=LiveQuestion))
@@ -196,6 +200,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(204, b"")
         else:
             self._reply(200, msgspec.json.encode(advice))
+
+    def _refuse(self, code: int, body: bytes) -> None:
+        """Reply before the question is read, and pass over what is still sent of it.
+
+        A connection that is closed on bytes that nobody read loses the reply as well.
+        """
+        self._reply(code, body)
+        left = MOST_PASSED_OVER
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(PATIENCE_S)
+            while left > 0 and (more := self.connection.recv(min(left, 2**16))):
+                left -= len(more)
 
     def _reply(self, code: int, body: bytes) -> None:
         self.send_response(code)

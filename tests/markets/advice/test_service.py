@@ -286,7 +286,7 @@ def test_minutes_rise(address: str, view: MarketView, apart: int, code: int) -> 
     assert post(address, json.dumps(asked).encode())[0] == code
 
 
-@pytest.mark.parametrize(("more", "code"), [(0, 200), (1, 413)])
+@pytest.mark.parametrize(("more", "code"), [(0, 200), (1, 413), (5 * 1024 * 1024, 413)])
 def test_a_question_is_a_mebibyte_at_most(address: str, view: MarketView, more: int, code: int) -> None:
     body = json.dumps(message(view, 400, count=5)).encode()
     assert post(address, body.ljust(1024 * 1024 + more))[0] == code
