@@ -7,7 +7,8 @@ The types are msgspec's structs, or plain ones such as ``dict[str, Any]``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -55,6 +56,14 @@ class Artifact:
     def damaged(self, where: object, reason: str) -> InputError:
         """Return the error that says where one is damaged, why, and what to do."""
         return InputError(f"{where}: not a readable {self.what} ({reason}); {self.mend}")
+
+    @contextmanager
+    def checked(self, where: object) -> Iterator[None]:
+        """Say of whatever is refused of a read one's values that it is damaged, and where."""
+        try:
+            yield
+        except (TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
+            raise self.damaged(where, str(error)) from None
 
     def missing(self, where: object) -> InputError:
         """Return the error that says that there is no such file, and what to do."""

@@ -25,8 +25,6 @@ from legacy_torch.train import MODEL_FILE, NORMALIZER_FILE, RUN_FILE, make_vec_e
 from markets.bars import Bars
 from markets.config import EnvConfig
 
-"""By phase."""
-
 
 @dataclass(frozen=True)
 class EvaluationResult:
@@ -238,10 +236,8 @@ def load_run(folder: Path, bars: Bars) -> tuple[MaskablePPO, VecNormalize, EnvCo
             f"{folder}: no {RUN_FILE}, so no finished run; give a folder that training wrote"
         )
     run = read_json(folder / RUN_FILE, _Run, RUN)
-    try:
+    with RUN.checked(folder / RUN_FILE):
         config = EnvConfig.from_dict(run.env_config)
-    except InputError as error:
-        raise RUN.damaged(folder / RUN_FILE, str(error)) from None
     if run.data is not None and run.data.contract is not None:
         _require_same_contract(folder, run.data.contract, bars)
     vecnormalize = VecNormalize.load(str(folder / NORMALIZER_FILE), make_vec_env(bars, config, 1))

@@ -1,4 +1,4 @@
-"""The environment of each phase."""
+"""The environment of each phase, by its number."""
 
 from __future__ import annotations
 

@@ -152,7 +152,8 @@ def _trained(
         own = before  # whose checkpoints are of the plan as it was written, its first proof included
     console = report_console(stderr=True)
     proof = prove(own, options, console)
-    own = own if begun else replace(own, certificate=proof)
+    if not begun:
+        own = replace(own, certificate=proof)
     console.print(what_is_trained(own))
     with progress(console, own) as tell, stop_on_signal() as stopped:
         on_update = answering(stopped, tell)

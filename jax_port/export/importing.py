@@ -107,10 +107,8 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
         return _only_zip(folder), config
     artifact = Artifact("run of the reference's trainer", "give the model's zip and --phase")
     told = read_json(run, _ReferenceRun, artifact).env_config
-    try:
+    with artifact.checked(run):
         own = EnvConfig.from_dict(told)
-    except InputError as error:
-        raise artifact.damaged(run, str(error)) from None
     if config not in (None, own):
         raise _other_rules(folder / REFERENCE_MODEL, REFERENCE_RUN, own, config)
     return folder / REFERENCE_MODEL, own

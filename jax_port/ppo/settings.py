@@ -218,7 +218,7 @@ class TrainSettings:
         Raises:
             InputError: a name is missing or unknown, or a value is not valid.
         """
-        named = {item.name for item in fields(cls)} - {OWN}
+        named = {item.name for item in fields(cls)} - {"own"}  # which no file holds
         whole = dict(require_names(values, named, "the training's settings"))
         shape = whole["network"]
         if not (isinstance(shape, Mapping) and OWN in shape):

@@ -250,7 +250,5 @@ def read_plan(folder: Path) -> Plan:
             f"{path}: its network {named[OWN]!r} is the user's own code, which no file holds; go on in "
             "Python from its policy: rltrader.MaskablePPO.load(FILE, bars, network=...).learn()"
         )
-    try:
+    with RUN_FILE.checked(path):  # settings have no declared types
         return Plan.from_dict(values["plan"])
-    except (TypeError, ValueError, AttributeError) as error:  # settings have no declared types
-        raise RUN_FILE.damaged(path, str(error)) from None
