@@ -39,6 +39,29 @@ class Parts:
         return called
 
 
+def telling_bar(told: list[tuple[Any, dict[str, Any]]]) -> type:
+    """Return what stands for a progress bar, and notes what is told of each task by its name."""
+
+    class Bar:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def add_task(self, name: str, **fields: Any) -> str:
+            told.append((name, fields))
+            return f"task {name}"
+
+        def update(self, task: str, **fields: Any) -> None:
+            told.append((task, fields))
+
+    return Bar
+
+
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     return Parts(monkeypatch)

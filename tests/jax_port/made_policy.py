@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -79,3 +81,33 @@ def one_action_policy(market: PreparedMarket, config: EnvConfig, action: int) ->
     policy = make_policy(market, config, spread=0.0)
     policy.params["params"]["action_head"]["bias"][action] = 1.0
     return policy
+
+
+MOST_LIVE = [
+    ("contracts", 100, 101),
+    ("sl_atr_mult", 100.0, 100.5),
+    ("tp_sl_ratio", 100.0, 100.5),
+    ("trail_atr_mult", 100.0, 100.5),
+    ("flat_by_minute", 1439, 1440),
+]
+"""Of each rule that a live strategy bounds, the most that it takes, and a value beyond."""
+
+
+def drawn_layers(
+    names: Mapping[str, Sequence[str]], sizes: Mapping[str, Sequence[int]], rng: np.random.Generator
+) -> dict[str, dict[str, Any]]:
+    """Return float32 kernels and biases of every layer of some MLPs, normally distributed.
+
+    Args:
+        names: of each MLP's layers.
+        sizes: of each MLP's input and layers.
+        rng: what draws them.
+    """
+    return {
+        name: {
+            "kernel": rng.normal(size=(one, other)).astype(np.float32),
+            "bias": rng.normal(size=other).astype(np.float32),
+        }
+        for part in sizes
+        for name, (one, other) in zip(names[part], pairwise(sizes[part]), strict=True)
+    }

@@ -29,6 +29,7 @@ from parity import admission
 from rltrader import train
 from rltrader.options.train_plan import prove
 from rltrader.options.training_advice import remark
+from tests.commands import telling_bar
 from tests.sentences import refuses
 from tests.snapshots import Snapshot
 
@@ -212,30 +213,18 @@ def test_a_run_that_goes_on_knows_its_own_contracts(
 def test_progress_shows_the_mean_of_all_that_ended(
     made: list[float | None], shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: dict[str, Any] = {}
+    told: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(train, "ReportedProgress", telling_bar(told))
 
-    class Bar:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            pass
+    def shown_last() -> dict[str, Any]:
+        return {name: value for _, fields in told for name, value in fields.items()}
 
-        def __enter__(self) -> Bar:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def add_task(self, _: str, **fields: Any) -> int:
-            seen.update(fields)
-            return 0
-
-        def update(self, _: int, **fields: Any) -> None:
-            seen.update(fields)
-
-    monkeypatch.setattr(train, "ReportedProgress", Bar)
     with train.progress(Console(quiet=True), PLAN) as tell:
         tell(3, [])  # gone on with after three updates
+        seen = shown_last()
         assert (seen["total"], seen["completed"]) == (PLAN.settings.num_updates, 3)
         tell(4, [{"steps_per_second": 1234.0, "episode_pnl_dollars": one} for one in made])
+    seen = shown_last()
     assert (seen["completed"], seen["rate"], seen["pnl"]) == (4, "1,234 steps/s", shown)
 
 

@@ -29,6 +29,7 @@ from jax_port.data.data_loader import prepare
 from markets.advice.fusion import FusionSettings
 from markets.advice.view import MarketView
 from markets.synthetic.pattern import hidden_signals, pattern_bars
+from tests import commands
 from tests.sentences import refuses
 
 
@@ -184,14 +185,11 @@ def test_a_table_speaks_of_every_bar_for_its_side_or_for_nothing(
 def test_a_study_compares_each_advisor_each_fusion_and_each_way_of_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: dict[str, list[Any]] = {}
+    parts = commands.Parts(monkeypatch)
+    told = parts.told
 
     def part(name: str, answer: Any) -> None:
-        def called(*given: Any) -> Any:
-            told.setdefault(name, []).append(given)
-            return answer(*given)
-
-        monkeypatch.setattr(advice_gain, name, called)
+        parts.stand_for({f"benchmarks.suites.advice_gain.{name}": answer})
 
     def agents(days: int, steps: int, out: Path, way: str = "") -> Any:
         return [(Path(f"{way}-0"), SimpleNamespace(advice=f"use of {way}" if way else None))]

@@ -24,6 +24,7 @@ from jax_port.data.data_loader import prepare
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.commands import Parts
 
 ROW = MemoryRow(name="program", side="port", per="environment")
 
@@ -57,14 +58,11 @@ MARKET: Any = SimpleNamespace(
 def test_every_program_s_memory_and_use_of_the_machine_is_in_the_report(
     legacy: bool, quick: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: dict[str, list[Any]] = {}
+    parts = Parts(monkeypatch)
+    told = parts.told
 
     def part(name: str, answer: Any) -> None:
-        def called(*given: Any) -> Any:
-            told.setdefault(name, []).append(given)
-            return answer(*given)
-
-        monkeypatch.setattr(memory, name, called)
+        parts.stand_for({f"benchmarks.suites.memory.{name}": answer})
 
     def row(*words: Any) -> MemoryRow:
         return replace_fields(ROW, name=" ".join(map(str, words)))

@@ -35,7 +35,7 @@ from markets import Contract, EnvConfig, get_contract
 from markets.bars import FEATURES
 from markets.config import AccountRules, RewardConfig, Session
 from markets.synthetic.bars import synthetic_bars
-from tests.jax_port.made_policy import OTHER, make_policy
+from tests.jax_port.made_policy import MOST_LIVE, OTHER, make_policy
 from tests.sentences import refuses
 
 OWN = Contract("ES", "of one's own", 0.5, 777, 3, 41)
@@ -218,16 +218,7 @@ def test_every_file_of_a_bundle_is_held_to_the_manifest(tmp_path: Path) -> None:
     check_files(tmp_path, told)
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "more"),
-    [
-        ("contracts", 100, 101),
-        ("sl_atr_mult", 100.0, 100.5),
-        ("tp_sl_ratio", 100.0, 100.5),
-        ("trail_atr_mult", 100.0, 100.5),
-        ("flat_by_minute", 1439, 1440),
-    ],
-)
+@pytest.mark.parametrize(("name", "most", "more"), MOST_LIVE)
 def test_a_live_strategy_takes_rules_up_to_the_most(name: str, most: float, more: float) -> None:
     config = EnvConfig.phase2()
     require_live_rules(config)

@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import jax
 import jax.extend
 import jax.numpy as jnp
@@ -16,6 +14,7 @@ from jax_port.ppo.networks import (
     orthogonal,
     sample,
 )
+from tests.jax_port.made_policy import drawn_layers
 
 LOGITS = jnp.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
 MASKS = jnp.array([[True, False, True], [True, True, True]])
@@ -93,14 +92,7 @@ def test_logits_and_values_are_those_of_two_mlps_in_numpy(activation: str) -> No
     rng = np.random.default_rng(2)
     sizes = {"policy": (5, 6, 4, 3), "value": (5, 7, 1)}
     names = {"policy": ("policy_0", "policy_1", "action_head"), "value": ("value_0", "value_head")}
-    params = {
-        name: {
-            "kernel": rng.normal(size=(one, other)).astype(np.float32),
-            "bias": rng.normal(size=other).astype(np.float32),
-        }
-        for part in sizes
-        for name, (one, other) in zip(names[part], pairwise(sizes[part]), strict=True)
-    }
+    params = drawn_layers(names, sizes, rng)
     obs = rng.normal(size=(2, 3, 5)).astype(np.float32)
 
     def by_hand(part: str) -> np.ndarray:

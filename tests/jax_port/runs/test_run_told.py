@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from markets import EnvConfig, InputError
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from tests.jax_port.made_policy import make_policy
+from tests.jax_port.runs.logs.tensorboard_events import events_in
 from tests.sentences import refuses
 
 FIRST = {"verdict": "same", "strength": "full", "sha256": "1" * 64}
@@ -212,21 +212,8 @@ def test_a_run_that_goes_on_says_where_its_logs_begin_anew(told: Told) -> None:
     """Each agent's board hides what came after the step of the checkpoint."""
     for agent in range(3):
         places = sorted((told.folder / TENSORBOARD / f"agent-{agent}").iterdir())
-        marks = {event.step for event in _events(places) if event.HasField("session_log")}
+        marks = {event.step for event in events_in(places) if event.HasField("session_log")}
         assert marks == {1, 2 * ROLLOUT + 1}
-
-
-def _events(files: Sequence[Path]) -> list[Any]:
-    from tensorboardX.proto.event_pb2 import Event
-
-    found = []
-    for file in files:
-        data, at = file.read_bytes(), 0
-        while at < len(data):
-            (size,) = struct.unpack_from("<Q", data, at)
-            found.append(Event.FromString(data[at + 12 : at + 12 + size]))
-            at += 16 + size
-    return found
 
 
 def test_a_run_is_begun_with_its_texts_and_with_what_it_grew_from(grown: Plan, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from markets import Contract, EnvConfig
 from markets.advice.fusion import RULES, FusionSettings
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.csharp import MISSING, available
-from tests.jax_port.made_policy import OTHER, make_policy
+from tests.jax_port.made_policy import MOST_LIVE, OTHER, make_policy
 from tests.ninjatrader.compiled import compiled
 from tests.sentences import refuses
 
@@ -240,16 +240,7 @@ def test_a_proof_is_what_the_lineage_counts_as_one(
     assert (in_words(weakest([stretch])) in ALIKE) == proved
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "more"),
-    [
-        ("contracts", 100, 101),
-        ("sl_atr_mult", 100.0, 100.5),
-        ("tp_sl_ratio", 100.0, 100.5),
-        ("trail_atr_mult", 100.0, 100.5),
-        ("flat_by_minute", 1439, 1440),
-    ],
-)
+@pytest.mark.parametrize(("name", "most", "more"), MOST_LIVE)
 def test_rules_that_the_strategy_refuses_are_not_exported(
     program: Path, tmp_path: Path, name: str, most: float, more: float
 ) -> None:

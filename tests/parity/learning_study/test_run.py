@@ -17,6 +17,7 @@ from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 from parity.learning_study import run
 from parity.learning_study.design import DESIGN, Design
 from parity.learning_study.rows import Row, code_of, path_of, write_row
+from tests.commands import telling_bar
 from tests.parity.learning_study.test_rows import made
 
 
@@ -63,25 +64,7 @@ def test_progress_begins_with_what_is_there_and_counts_each_arm_for_itself(
     for arm, seed in (("sb3", 0), ("sb3", 3), ("jax", 2)):
         write_row(tmp_path, made(arm, seed, code_of(arm)))
     seen: list[Any] = []
-
-    class Bar:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            pass
-
-        def __enter__(self) -> Bar:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def add_task(self, name: str, **fields: Any) -> str:
-            seen.append((name, fields))
-            return f"task {name}"
-
-        def update(self, task: str, **fields: Any) -> None:
-            seen.append((task, fields))
-
-    monkeypatch.setattr(run, "progress_bar", Bar)
+    monkeypatch.setattr(run, "progress_bar", telling_bar(seen))
     run.watch(Console(quiet=True), ("sb3", "jax"), 4, 0, tmp_path)
     assert seen[:2] == [
         ("sb3", {"total": 4, "completed": 2, "done": ""}),

@@ -1,7 +1,6 @@
 """The MLPs as a CPU likes them are flax's own, both ways."""
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from jax_port.ppo.fast.cpu_mlp import mlp, policy_layers, value_layers
 from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from tests.jax_port.made_policy import drawn_layers
 
 SHAPES = {
     "relu": NetworkSpec((16, 8), (12,), "relu"),
@@ -74,14 +74,7 @@ def test_the_cpu_s_network_and_its_gradients_are_two_mlps_in_numpy(activation: s
     network, rng = network_of(settings), np.random.default_rng(6)
     sizes = {"policy": (5, 4, 3, 2), "value": (5, 6, 1)}
     names = {"policy": ("policy_0", "policy_1", "action_head"), "value": ("value_0", "value_head")}
-    layers = {
-        name: {
-            "kernel": rng.normal(size=(one, other)).astype(np.float32),
-            "bias": rng.normal(size=other).astype(np.float32),
-        }
-        for part in sizes
-        for name, (one, other) in zip(names[part], pairwise(sizes[part]), strict=True)
-    }
+    layers = drawn_layers(names, sizes, rng)
     x = rng.normal(size=(3, 5)).astype(np.float32)
     for part, f in (("policy", network.policy), ("value", network.value)):
         own, rest = names[part], names["value" if part == "policy" else "policy"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from jax_port.runs.logs.training_log import (
     records_of,
     scalars,
 )
+from tests.jax_port.runs.logs.tensorboard_events import events_of
 
 UPDATES, AGENTS, FIRST, ROLLOUT, SECONDS = 2, 3, 11, 128, 0.5
 ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
@@ -125,20 +125,6 @@ def test_where_nothing_ended_no_mean_is_told_and_what_is_no_number_is_none() -> 
     json.dumps(records, allow_nan=False)
 
 
-def _events(folder: Path) -> list[Any]:
-    """Return TensorBoard's events of a folder: length, its checksum, an event, its checksum."""
-    from tensorboardX.proto.event_pb2 import Event
-
-    found = []
-    for file in sorted(folder.iterdir()):
-        data, at = file.read_bytes(), 0
-        while at < len(data):
-            (size,) = struct.unpack_from("<Q", data, at)
-            found.append(Event.FromString(data[at + 12 : at + 12 + size]))
-            at += 16 + size
-    return found
-
-
 def test_both_logs_hold_each_record_at_its_own_step_and_agent(tmp_path: Path) -> None:
     records = records_of(_metrics(3), 1, ROLLOUT, SECONDS)
     with TrainingLog(tmp_path, 0, AGENTS, ROLLOUT) as log:
@@ -150,7 +136,7 @@ def test_both_logs_hold_each_record_at_its_own_step_and_agent(tmp_path: Path) ->
     groups = {"rollout", "time", "train"}
     for agent in range(AGENTS):
         told: dict[int, dict[str, float]] = {}
-        for event in _events(tmp_path / TENSORBOARD / f"agent-{agent}"):
+        for event in events_of(tmp_path / TENSORBOARD / f"agent-{agent}"):
             for value in event.summary.value:
                 group, _, name = value.tag.partition("/")
                 assert group in groups
@@ -188,7 +174,7 @@ def test_what_was_told_is_there_while_the_run_goes_on(tmp_path: Path) -> None:
             assert read_log(tmp_path / "run") == records[:count]
             for agent in range(AGENTS):
                 place = tmp_path / "run" / TENSORBOARD / f"agent-{agent}"
-                steps = {event.step for event in _events(place) if event.HasField("summary")}
+                steps = {event.step for event in events_of(place) if event.HasField("summary")}
                 assert steps == {ROLLOUT * number for number in range(1, count // AGENTS + 1)}
 
 
@@ -208,6 +194,6 @@ def test_tensorboard_shows_what_came_before_the_checkpoint_and_hides_what_came_a
     """Its mark of a new beginning stands at the first step that is trained once more."""
     TrainingLog(tmp_path, 5, 2, ROLLOUT).close()
     for agent in range(2):
-        marks = [one.step for one in _events(tmp_path / TENSORBOARD / f"agent-{agent}")]
+        marks = [one.step for one in events_of(tmp_path / TENSORBOARD / f"agent-{agent}")]
         assert 5 * ROLLOUT + 1 in marks
         assert all(step in (0, 5 * ROLLOUT + 1) for step in marks)
