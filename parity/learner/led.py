@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecNormalize
 
 from legacy_torch.advised import PriorEnv, PriorNormalize, PriorPolicy, give_columns
-from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from markets.advice.by_bar import columns, prior
 from parity.learner.advice import drawn_advice
 from parity.learner.cases import LearnerCase
+from parity.pairs.kept_bars import KeptBars
 
 
 class AstrayError(Exception):
     """The two sides do not restart at the same steps, so the port's draws lead nowhere."""
 
 
-class _Led(TradingEnvPhase1):
-    """The reference, whose episodes begin where it is told."""
+class _Led(KeptBars):
+    """The reference, whose episodes begin where it is told, and which reads each bar once."""
 
     starts: deque[int]
 

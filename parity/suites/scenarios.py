@@ -7,7 +7,7 @@ in Phase 1 and by half in Phase 2, whose account and data are Phase 1's.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.stress import stress_bars
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World
-from parity.suites.configurations import COUNT, draw_configurations
+from parity.suites.configurations import COUNT, SHAPES, draw_configurations
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class Scenario:
     cases: int
     properties: bool = False
     start_distribution: bool = False
+
+    def programs(self) -> Hashable:
+        """Return what decides the shapes of its compiled programs: equal where they are shared."""
+        return (
+            self.config.phase,
+            *(getattr(self.config, name) for name in SHAPES),
+            *((len(world.bars), world.seconds and len(world.seconds)) for world in self.worlds),
+            self.episodes,
+            self.cases,
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -129,7 +130,11 @@ LEARNER_GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
 
 
 def parts_of(request: Request, scenarios: Sequence[Scenario]) -> list[Part]:
-    """Return all parts of a run, those that take longest first."""
+    """Return all parts of a run, those that take longest first.
+
+    Of parts that compile the same programs only one comes among the first: the others find them
+    compiled, where two at once would both compile them.
+    """
     parts = []
     if request.learner:
         parts += [Part("learner", form, begin, end) for form, begin, end in learner_parts(request.seed)]
@@ -137,13 +142,16 @@ def parts_of(request: Request, scenarios: Sequence[Scenario]) -> list[Part]:
     parts += [Part("general", name) for name in GENERAL]
     total = sum(len(scenario.worlds) for scenario in scenarios)
     size = max(total // (PARTS_PER_WORKER * max(request.workers, 1)), 1)
+    turns: Counter[Hashable] = Counter()
+    worlds: list[tuple[int, Part]] = []
     for scenario in scenarios:
-        count = len(scenario.worlds)
-        parts += [
-            Part("worlds", scenario.name, begin, min(begin + size, count))
-            for begin in range(0, count, size)
-        ]
-    return parts
+        count, programs = len(scenario.worlds), scenario.programs()
+        for begin in range(0, count, size):
+            worlds.append(
+                (turns[programs], Part("worlds", scenario.name, begin, min(begin + size, count)))
+            )
+            turns[programs] += 1
+    return parts + [part for _, part in sorted(worlds, key=lambda one: one[0])]
 
 
 class Judge:
@@ -154,12 +162,12 @@ class Judge:
         scenarios: of the request.
 
     Attributes:
-        request: as given.
+        request, scenarios: as given.
         markets: name of a scenario -> its bars, prepared once.
     """
 
     def __init__(self, request: Request, scenarios: Sequence[Scenario]) -> None:
-        self.request = request
+        self.request, self.scenarios = request, scenarios
         self._scenarios = {scenario.name: scenario for scenario in scenarios}
         self.markets = cache(self._prepare)
         self._pair = cache(self._make_pair)
@@ -266,10 +274,13 @@ _RECORDERS: list[LineRecorder] = []
 
 def _start_worker(
     request: Request,
+    scenarios: Sequence[Scenario],
     contracts: Sequence[Contract],
     files: Mapping[str, Path],
     compiled: str = "",
 ) -> None:
+    # Where a program's operations come from in the source is of no use here, and takes time to write.
+    jax.config.update("jax_traceback_in_locations_limit", 0)
     if compiled and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -277,7 +288,7 @@ def _start_worker(
         register_contract(contract, overwrite=True)
     know_files(files)  # commands that show a case again name them
     _RECORDERS[:] = [begin_recording()]
-    _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
+    _JUDGES[:] = [Judge(request, scenarios)]
 
 
 def _carry_out_in_worker(part: Part) -> Outcome:
@@ -305,7 +316,12 @@ def _carry_out(
             request.workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=worker_start(
-                _start_worker, request, added_contracts(), known_files(), compiled or own
+                _start_worker,
+                request,
+                judge.scenarios,
+                added_contracts(),
+                known_files(),
+                compiled or own,
             ),
         )
         yield from _of_pool(pool, parts)

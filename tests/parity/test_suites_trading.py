@@ -20,7 +20,7 @@ from parity.engine.verify import CheckResult
 from parity.learner.suite import count_checks, learner_parts
 from parity.pairs.trading import World
 from parity.suites import trading
-from parity.suites.scenarios import Request, Scenario
+from parity.suites.scenarios import Request, Scenario, make_scenarios
 from parity.suites.trading import GENERAL, LEARNER_GENERAL, Judge, Outcome, Part, count_worlds, parts_of
 from tests.sentences import refuses
 
@@ -29,14 +29,20 @@ SIZES = {"north": 7, "south": 1, "west": 3}
 
 
 def scenarios_of(sizes: dict[str, int]) -> Any:
-    return [SimpleNamespace(name=name, worlds=(None,) * count) for name, count in sizes.items()]
+    return [scenario(name, count, name) for name, count in sizes.items()]
+
+
+def scenario(name: str, count: int, programs: str) -> Any:
+    return SimpleNamespace(name=name, worlds=(None,) * count, programs=lambda: programs)
 
 
 def cut(size: int, sizes: dict[str, int]) -> list[Part]:
+    """Return the first part of every scenario, then the second of those that have one, and so on."""
     return [
         Part("worlds", name, begin, min(begin + size, count))
+        for begin in range(0, max(sizes.values()), size)
         for name, count in sizes.items()
-        for begin in range(0, count, size)
+        if begin < count
     ]
 
 
@@ -65,6 +71,46 @@ def test_worlds_are_cut_into_four_parts_a_process_after_all_that_takes_long(
     expected += [Part("general", name) for name in names]
     assert parts_of(request, scenarios_of(sizes)) == [*expected, *cut(size, sizes)]
     assert (tuple(GENERAL), len(LEARNER_GENERAL)) == (names, 2)
+
+
+def test_of_parts_that_compile_the_same_one_comes_first_and_the_others_later() -> None:
+    request = replace(SMALL, workers=2, learner=False)
+    scenarios = [scenario("a", 1, "x"), scenario("b", 2, "x"), scenario("c", 1, "y")]
+    parts = parts_of(request, scenarios)
+    assert [(part.name, part.begin) for part in parts if part.kind == "worlds"] == [
+        ("a", 0), ("c", 0), ("b", 0), ("b", 1),
+    ]  # fmt: skip
+
+
+def test_scenarios_compile_the_same_where_all_shapes_are_equal() -> None:
+    """Drawn configurations of a group do; nothing else of the default gate does."""
+    groups: dict[Any, list[str]] = {}
+    for one in make_scenarios(Request()):
+        groups.setdefault(one.programs(), []).append(one.name)
+    shared = [names for names in groups.values() if len(names) > 1]
+    assert shared == [[f"configuration {n + k}" for k in range(3)] for n in range(1, 19, 3)]
+    assert len(groups) == 15
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": EnvConfig.phase2()},
+        {"config": EnvConfig.phase1(window_size=7)},
+        {"worlds": 3},
+        {"episodes": 5},
+        {"cases": 201},
+    ],
+)
+def test_what_shapes_depend_on_tells_programs_apart(change: dict[str, Any]) -> None:
+    """Whatever else a configuration says is an argument of one program."""
+    worlds = tuple(World(one, synthetic_bars(one, days=2, seed=0), "") for one in ("ES", "NQ", "RTY"))
+    given = Scenario("given", worlds[:1], EnvConfig.phase1(), 4, 200)
+    other = replace(given, name="other", config=EnvConfig.phase1(contracts=3), worlds=worlds[1:2])
+    assert given.programs() == other.programs()
+    if "worlds" in change:
+        change = {"worlds": worlds[: change["worlds"]]}
+    assert given.programs() != replace(given, **change).programs()
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 8])
@@ -134,22 +180,23 @@ def test_a_process_keeps_what_it_compiles_where_the_others_do_unless_the_user_sa
     said: dict[str, Any] = {}
     monkeypatch.setattr(jax.config, "update", said.__setitem__)
     monkeypatch.setattr(trading, "begin_recording", lambda: "recorder")
-    monkeypatch.setattr(trading, "make_scenarios", lambda request: scenarios_of(SIZES))
     monkeypatch.setattr(trading, "_JUDGES", ["of an earlier run"])
     monkeypatch.setattr(trading, "_RECORDERS", ["of an earlier run"])
     changed = [replace(get_contract(one), slippage_ticks=5 + n) for n, one in enumerate(("ES", "NQ"))]
     files = {"ES": Path("own.toml"), "NQ": Path("other.toml")}
-    trading._start_worker(SMALL, changed, files, compiled)
+    scenarios = scenarios_of(SIZES)
+    trading._start_worker(SMALL, scenarios, changed, files, compiled)
     kept = {
         "jax_compilation_cache_dir": "a folder",
         "jax_persistent_cache_min_compile_time_secs": 0.0,
     }
-    assert said == (kept if compiled and not set_by_user else {})
+    quick = {"jax_traceback_in_locations_limit": 0}
+    assert said == (quick | kept if compiled and not set_by_user else quick)
     assert [get_contract(one) for one in ("ES", "NQ")] == changed
     assert contracts_file.known_files() == files
     assert trading._RECORDERS == ["recorder"]
     (judge,) = trading._JUDGES
-    assert (judge.request, list(judge._scenarios)) == (SMALL, list(SIZES))
+    assert (judge.request, judge.scenarios) == (SMALL, scenarios)
 
 
 class _Pool:
@@ -180,8 +227,10 @@ def test_processes_are_as_many_as_were_asked_for_and_share_a_folder_and_the_memo
     monkeypatch.setattr(trading, "worker_start", lambda *given: given)
     monkeypatch.setattr(_Pool, "made", [])
     request = replace(SMALL, workers=3)
-    assert not list(trading._carry_out([], Judge(request, []), compiled))
-    (workers, method, (start, given, added, files, folder)), cancelled = _Pool.made
+    scenarios = scenarios_of(SIZES)
+    assert not list(trading._carry_out([], Judge(request, scenarios), compiled))
+    (workers, method, (start, given, same, added, files, folder)), cancelled = _Pool.made
+    assert same is scenarios
     assert (workers, method, start, given) == (3, "spawn", trading._start_worker, request)
     assert (added, files, cancelled) == (
         contracts.added_contracts(),

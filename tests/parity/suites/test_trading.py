@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from markets import Contract, contracts_file, get_contract, register_contract
+from markets import Contract, EnvConfig, contracts_file, get_contract, register_contract
 from markets import contracts as module
 from markets.contracts import added_contracts
 from markets.contracts_file import file_of
@@ -68,14 +68,15 @@ def test_contracts_that_were_added_are_told_from_the_built_in_ones() -> None:
 
 def test_a_fresh_process_is_told_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request, added = copper(tmp_path), added_contracts()
+    scenarios = list(make_scenarios(request))
     del module._TABLE["HG"]
     with refuses():
-        trading._start_worker(request, (), {})
+        get_contract("HG")
     monkeypatch.setattr(trading, "_JUDGES", [])
-    trading._start_worker(request, added, {"HG": tmp_path / "own.toml"})
+    trading._start_worker(request, scenarios, added, {"HG": tmp_path / "own.toml"})
     assert get_contract("HG") == COPPER
     assert file_of("HG") == tmp_path / "own.toml"
-    scenarios = trading._JUDGES[0]._scenarios.values()
+    assert trading._JUDGES[0].scenarios is scenarios
     assert any(world.bars.contract == COPPER for one in scenarios for world in one.worlds)
 
 
@@ -121,9 +122,11 @@ def test_a_process_is_started_with_the_files_of_contracts(
 
     monkeypatch.setattr(trading, "ProcessPoolExecutor", pool)
     monkeypatch.setattr(trading, "worker_start", lambda *given: given)
-    assert not list(trading._carry_out([], trading.Judge(request, [])))
-    ((start, given, contracts, files, compiled),) = begun
+    scenarios = [trading.Scenario("file", (), EnvConfig.phase1(), 1, 20)]
+    assert not list(trading._carry_out([], trading.Judge(request, scenarios)))
+    ((start, given, same, contracts, files, compiled),) = begun
     assert (start, given, contracts) == (trading._start_worker, request, (COPPER,))
+    assert same == scenarios
     assert files == {"HG": tmp_path / "own.toml"}
     assert compiled
 
@@ -131,7 +134,9 @@ def test_a_process_is_started_with_the_files_of_contracts(
 @pytest.mark.slow
 def test_a_world_of_an_added_contract_is_judged_in_another_process(tmp_path: Path) -> None:
     parts = [trading.Part("worlds", "file", 0, 1)]
-    with closing(trading._carry_out(parts, trading.Judge(copper(tmp_path), []))) as done:
+    request = copper(tmp_path)
+    judge = trading.Judge(request, list(make_scenarios(request)))
+    with closing(trading._carry_out(parts, judge)) as done:
         outcomes = [outcome for _, outcome in done]
     assert [world["name"] for one in outcomes for world in one.worlds] == ["HG file"]
     assert all(check.passed for one in outcomes for check in one.checks)
