@@ -2,13 +2,12 @@
 
 The training is short and ungated: it is the way out that is proved here, not what was learnt. It is
 done on a market with a planted edge, unless bars are given, so that the policies soon trade. Phase 2
-begins with Phase 1's weights, as it would in earnest.
+begins with Phase 1's weights, as it would in earnest, and is trained while Phase 1 is verified.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan
+    from parity.export_chain.verify import Request
 
 OUT = Path("reports/export")
 PHASES = (1, 2)
@@ -80,7 +80,8 @@ def _places(out: Path, phase: int) -> tuple[Path, Path]:
 def prove_export(request: ChainRequest, console: Console) -> bool:
     """Train, export and verify a policy of each phase; return whether every hop is the same.
 
-    Both phases are verified, whatever comes out of the first.
+    Both phases are verified, whatever comes out of the first, which is verified in a process of
+    its own while the second is trained.
 
     Args:
         request: what to do.
@@ -89,25 +90,44 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     Raises:
         InputError: the bars cannot be used, C# is needed and Mono is missing, or a place is taken.
     """
+    from parity.export_chain.beside import verifying_beside
+    from parity.export_chain.report import write_report
+    from parity.export_chain.verify import verify
+    from rltrader.export_verify import show
+
+    require_own(request.out)
+    first, second = PHASES
+    with verifying_beside() as begin:
+        wait = begin(_make(request, first, None, console))
+        wanted = _make(request, second, _places(request.out, first)[0], console)
+        with status(console, f"verifying phase {second}") as update:
+            report = verify(wanted, lambda stage: update(f"verifying phase {second}: {stage}"))
+        with status(console, f"verifying phase {first}"):
+            reports = {first: wait(), second: report}
+    for phase, report in reports.items():
+        out = request.out / f"report{phase}"
+        write_report(out, report)
+        show(report, out)
+    return all(report["verdict"] == "same" for report in reports.values())
+
+
+def _make(request: ChainRequest, phase: int, start: Path | None, console: Console) -> Request:
+    """Train a phase's policy, from the run ``start`` on, and export it; return what to verify."""
     from foundation.files import write_text
     from jax_port.export.bundle import export
     from jax_port.runs.run import run as train
+    from parity.export_chain.verify import Request
 
-    require_own(request.out)
-    same, start = True, None
-    for phase in PHASES:
-        run, bundle = _places(request.out, phase)
-        for folder in (run, bundle):
-            shutil.rmtree(folder, ignore_errors=True)
-        with status(console, f"training phase {phase}"):
-            train(_plan(request, phase, start), run, begin=True, texts={MARK: MARKED})
-        with status(console, f"exporting phase {phase}"):
-            export(run / "policy-0.safetensors", bundle)
-            write_text(bundle / MARK, MARKED)
-        report = _verify(request, bundle, request.out / f"report{phase}", console)
-        same = same and report["verdict"] == "same"
-        start = run
-    return same
+    run, bundle = _places(request.out, phase)
+    for folder in (run, bundle):
+        shutil.rmtree(folder, ignore_errors=True)
+    with status(console, f"training phase {phase}"):
+        train(_plan(request, phase, start), run, begin=True, texts={MARK: MARKED})
+    with status(console, f"exporting phase {phase}"):
+        export(run / "policy-0.safetensors", bundle)
+        write_text(bundle / MARK, MARKED)
+    bars = request.bars.read() if request.bars.file is not None else None
+    return Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
 
 
 def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
@@ -138,20 +158,6 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
         certificate=UNGATED,
         initial=initial_policy(start),
     )
-
-
-def _verify(request: ChainRequest, bundle: Path, out: Path, console: Console) -> Mapping[str, Any]:
-    from parity.export_chain.report import write_report
-    from parity.export_chain.verify import Request, verify
-    from rltrader.export_verify import show
-
-    bars = request.bars.read() if request.bars.file is not None else None
-    wanted = Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
-    with status(console, "verifying") as update:
-        report = verify(wanted, lambda stage: update(f"verifying {bundle.name}: {stage}"))
-    write_report(out, report)
-    show(report, out)
-    return report
 
 
 LEAST_ONE = click.IntRange(min=1)

@@ -67,7 +67,9 @@ class StageComparison(Comparison):
         more = np.zeros(len(one)) if rounding is None else np.asarray(rounding, np.float64)
         allowed = self.tolerance.allowed(one) + more.reshape(-1, *[1] * (one.ndim - 1))
         apart = distance(left, right)
-        agrees = self.tolerance.agree(left, right) | (apart <= allowed)
+        agrees = apart <= allowed
+        if self.tolerance.ulps:
+            agrees |= self.tolerance.agree(left, right)
         wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(apart))
         if rounding is not None:
             self.rule = f"{self.tolerance.describe()} + rounding of its sums"
@@ -79,10 +81,10 @@ class StageComparison(Comparison):
                 "expected": float(one[tuple(place)]),
                 "found": float(other[tuple(place)]),
             }
-        self.max_abs = max(self.max_abs, float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max()))
+        self.max_abs = max(self.max_abs, _largest(apart))
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.where(apart == 0, 0.0, apart / allowed)
-        self.share = max(self.share, float(np.nan_to_num(shares, nan=np.inf, posinf=np.inf).max()))
+        self.share = max(self.share, _largest(shares))
         self.mismatches += int(wrong.reshape(len(one), -1).any(axis=1).sum())
         self.compared += len(one)
         return self
@@ -164,6 +166,12 @@ class Board:
         """Return the first comparison that failed, of all or of one hop."""
         of_hop = (stage for stage in self._stages.values() if hop in (None, stage.hop))
         return next((stage for stage in of_hop if not stage.passed), None)
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    """Return the largest number; infinity where one is NaN."""
+    largest = float(values.max())  # NaN where one is
+    return float("inf") if np.isnan(largest) else largest
 
 
 def _text(value: Any) -> str:

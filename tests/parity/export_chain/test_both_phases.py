@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +18,17 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from jax_port.runs.plan import Plan
-from markets import Bars
+from markets import Bars, InputError, contracts, contracts_file, get_contract, register_contract
+from markets.contracts_file import file_of, know_files
+from parity.export_chain import beside
+from parity.export_chain.beside import verifying_beside
 from parity.export_chain.report import NUMBERS
 from parity.export_chain.verify import Request
 from rltrader import export_parity
 from rltrader.export_parity import ChainRequest, main, prove_export
 from rltrader.options.bars import BarOptions
 from tests.jax_port.export.made_bundle import bars
+from tests.sentences import refuses
 
 
 class Chain:
@@ -32,6 +43,7 @@ class Chain:
         patch.setattr("jax_port.runs.run.run", self.train)
         patch.setattr("jax_port.export.bundle.export", self.export)
         patch.setattr("parity.export_chain.verify.verify", self.verify)
+        patch.setattr("parity.export_chain.beside.verifying_beside", self.beside)
         patch.setattr("parity.export_chain.report.write_report", self.write)
         patch.setattr("rltrader.export_verify.show", lambda report, out: None)
 
@@ -43,6 +55,10 @@ class Chain:
     def export(self, policy: Path, bundle: Path) -> None:
         self.exported.append((policy, bundle))
         bundle.mkdir(parents=True)
+
+    @contextmanager
+    def beside(self) -> Iterator[Any]:
+        yield lambda request: partial(dict, self.verify(request, None))
 
     def verify(self, request: Request, on_progress: Any) -> dict[str, Any]:
         self.asked.append(request)
@@ -131,3 +147,70 @@ def test_the_default_is_large_enough_to_say_something() -> None:
     asked = ChainRequest()
     assert (asked.observations, asked.episodes) == (100_000, 20)
     assert export_parity.PHASES == (1, 2)
+
+
+def tell(request: Request) -> dict[str, Any]:
+    """Stand in for a verification, in another process."""
+    if request.episodes == 0:
+        raise InputError(f"{request.folder}: no episodes")
+    slippage = get_contract("ES").slippage_ticks
+    return {"process": os.getpid(), "asked": request, "ES": (slippage, file_of("ES"))}
+
+
+def die(request: Request) -> dict[str, Any]:
+    os._exit(1)
+
+
+def linger(request: Request) -> dict[str, Any]:
+    time.sleep(600)
+    return {}
+
+
+def test_bundles_are_verified_in_one_process_that_knows_the_contracts_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verification that can't be carried out says so where its report is waited for."""
+    monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
+    monkeypatch.setattr(contracts_file, "_files", {})
+    monkeypatch.setattr(beside, "verify", tell)
+    register_contract(replace(get_contract("ES"), slippage_ticks=7), overwrite=True)
+    know_files({"ES": tmp_path / "own.toml"})
+    asked = [Request(tmp_path / name, bars=bars(), episodes=n) for n, name in enumerate("abc")]
+    with verifying_beside() as begin:
+        bad, *waits = [begin(one) for one in asked]
+        reports = [wait() for wait in waits]
+        with refuses():
+            bad()
+    assert [report["asked"].folder for report in reports] == [one.folder for one in asked[1:]]
+    assert {report["asked"].bars.digest for report in reports} == {bars().digest}
+    assert {report["ES"] for report in reports} == {(7, tmp_path / "own.toml")}
+    ((process,),) = [{report["process"] for report in reports}]
+    assert process != os.getpid()
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "verify", die)
+    with verifying_beside() as begin:
+        wait = begin(Request(tmp_path / "phase1"))
+        with refuses():
+            wait()
+
+
+def test_nobody_waits_for_a_verification_once_the_training_beside_it_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(beside, "verify", linger)
+    began = time.monotonic()
+
+    def fail_beside() -> None:
+        with verifying_beside() as begin:
+            begin(Request(Path("phase1")))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_beside()
+    assert not multiprocessing.active_children()
+    assert time.monotonic() - began < 300

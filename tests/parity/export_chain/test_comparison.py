@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parity.engine.compare import Tolerance
+from parity.engine.compare import Tolerance, close
 from parity.export_chain.comparison import (
     EQUAL,
     FEATURE,
@@ -105,6 +105,18 @@ def test_a_stage_says_what_its_rows_say_in_whatever_batches_they_come(
         assert told["limit"].endswith("sums") == rounded
         if plain["first"]:
             assert f"first in row {plain['first']['row']}" in stage.sentence()
+
+
+@pytest.mark.parametrize(
+    ("steps", "passed"), [(0, True), (4, True), (5, False), (-4, True), (-5, False)]
+)
+def test_units_in_the_last_place_are_allowed_where_a_tolerance_says_so(
+    steps: int, passed: bool
+) -> None:
+    expected = np.float32([1.5, -1.5])
+    found = (expected.view(np.int32) + steps).view(np.float32)
+    stage = StageComparison.of("hop", "stage", close(ulps=4)).update(expected, found)
+    assert (stage.passed, stage.mismatches) == (passed, 0 if passed else 2)
 
 
 @pytest.mark.parametrize(
