@@ -274,24 +274,32 @@ def save_run(out_dir: Path, model: MaskablePPO, normalizer: VecNormalize, run: d
         write_json(made / RUN_FILE, run)
 
 
+DAYS = 60
+"""Of synthetic bars, where no file is given."""
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option(
     "--data", type=click.Path(path_type=Path), help="File of bars; synthetic ones without it."
 )
 @click.option("--symbol", help="Contract of the bars; ES for synthetic ones.")
-@click.option("--days", default=60, type=click.IntRange(min=1), help="Synthetic trading days.")
+@click.option(
+    "--days", type=click.IntRange(min=1), help=f"Synthetic trading days; {DAYS} without a file."
+)
 @click.option("--steps", default=TrainConfig().total_timesteps, type=click.IntRange(min=1))
 @click.option("--envs", default=TrainConfig().n_envs, type=click.IntRange(min=1))
 @click.option("--seed", default=TrainConfig().seed, type=click.IntRange(min=0))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 def command(
-    data: Path | None, symbol: str | None, days: int, steps: int, envs: int, seed: int, out: Path
+    data: Path | None, symbol: str | None, days: int | None, steps: int, envs: int, seed: int, out: Path
 ) -> None:
     """Train the reference (Phase 1) and save it into a folder."""
     if data is None:
         from markets.synthetic.bars import synthetic_bars
 
-        bars = synthetic_bars(symbol or "ES", days=days, seed=seed)
+        bars = synthetic_bars(symbol or "ES", days=days or DAYS, seed=seed)
+    elif days is not None:
+        raise InputError("--days is of synthetic bars; leave it out, or leave out --data")
     else:
         from markets.readers import read_bars
 

@@ -88,8 +88,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     tried = (trials_of(one.policy_path, one.policy.about) for one in played)
     trials = options["trials"] or max(len(policies), *tried)
     ratios = [sharpe(one.pnl) for one in played]
-    # A sweep's account has each policy that it judged, this one among them.
-    known = ratios if len(played) > 1 else sharpes_of(policies[0]) or ratios
+    # A sweep's account has each policy that it judged, those played among them.
+    known = max(ratios, *(sharpes_of(path) for path in policies), key=len)
     reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):
@@ -123,6 +123,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     from jax_port.data import held_out
     from jax_port.data.advised_market import with_advice
     from jax_port.data.data_loader import load
+    from jax_port.data.own_features import require_computed_features
     from jax_port.data.trained_contract import require_same_contract
     from jax_port.evaluation.evaluate import check_policy
     from jax_port.evaluation.evaluate import evaluate as play
@@ -136,6 +137,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     loaded = load_policy(policy, advised=options["advice"] is not None)
     check_policy(loaded)
     require_same_contract(loaded.about, contract)
+    require_computed_features(loaded.about, "evaluate it from Python, on bars that bring them along")
     market = load(data, contract, loaded.config, **bars.reader)
     _check_minutes(market)
     rows = held_out.starts_within(market, loaded.config, first, last)

@@ -91,19 +91,22 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
         InputError: the bars cannot be used, C# is needed and Mono is missing, or a place is taken.
     """
     from parity.export_chain.beside import verifying_beside
+    from parity.export_chain.csharp import missing
     from parity.export_chain.report import write_report
     from parity.export_chain.verify import verify
     from rltrader.export_verify import show
 
     require_own(request.out)
+    if request.need_csharp and (lacking := missing()) is not None:
+        raise InputError(f"C# is {lacking}")
     first, second = PHASES
     with verifying_beside() as begin:
         wait = begin(_make(request, first, None, console))
         wanted = _make(request, second, _places(request.out, first)[0], console)
         with status(console, f"verifying phase {second}") as update:
-            report = verify(wanted, lambda stage: update(f"verifying phase {second}: {stage}"))
+            after = verify(wanted, lambda stage: update(f"verifying phase {second}: {stage}"))
         with status(console, f"verifying phase {first}"):
-            reports = {first: wait(), second: report}
+            reports = {first: wait(), second: after}
     for phase, report in reports.items():
         out = request.out / f"report{phase}"
         write_report(out, report)

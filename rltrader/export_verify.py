@@ -129,7 +129,11 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
 
 
 def _in_limited_process() -> int:
-    """Run this command again in a process of limited memory and time; return its exit code."""
+    """Run this command again in a process of limited memory and time; return its exit code.
+
+    Raises:
+        InputError: it was ended for what it took, or by another signal.
+    """
     limits: dict[int, int] = {}
     if sys.platform != "win32":
         import resource
@@ -145,7 +149,13 @@ def _in_limited_process() -> int:
         limits=limits,
         capture=False,
     )
-    return done.returncode if done.returncode >= 0 else 1
+    if done.returncode < 0:
+        raise InputError(
+            f"signal {-done.returncode} ended the process that loaded the bundle's files, which may "
+            f"take {MOST_MEMORY >> 30} GiB and {MOST_SECONDS} seconds of a processor; nothing is "
+            "proved, so verify the bundle without --trust"
+        )
+    return done.returncode
 
 
 def _bars(folder: Path, bars: BarOptions) -> Bars | None:

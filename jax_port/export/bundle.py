@@ -11,6 +11,7 @@ import torch
 
 from foundation.files import atomic_folder, file_digest, write_from_memory, write_json
 from foundation.provenance import versions
+from jax_port.data.own_features import require_computed_features
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
 from jax_port.export.advised import TRAINED_WITH, fusion_of, load_network
@@ -28,6 +29,9 @@ FILES = (POLICY, STATE, MODULE, PROGRAM, ONNX, MODEL, NORMALIZER, GOLDEN)
 PACKAGES = ("jax", "flax", "numpy", "torch", "stable-baselines3", "sb3-contrib", "onnx", "onnxscript")
 
 OnProgress = Callable[[str], None]
+
+
+COMPUTED_LIVE = "a live strategy computes them, so train on computed features what is to be exported"
 
 
 def export(
@@ -51,8 +55,8 @@ def export(
 
     Raises:
         InputError: the policy can't be read, fits no contract, has rules that the live strategy
-            refuses, was trained with advice as columns, the place is taken, or the fusion needs what a
-            live policy is not told.
+            refuses, was trained with advice as columns or on features of a file's own, the place is
+            taken, or the fusion needs what a live policy is not told.
     """
     digest = file_digest(source) if source.is_file() else ""
     policy, use = load_network(source)
@@ -65,6 +69,7 @@ def export(
         fusion = fusion_of(use, source)
     contract = contract_of(policy, symbol)
     require_live_rules(policy.config)
+    require_computed_features(policy.about, COMPUTED_LIVE)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
     manifest = describe(policy, contract, {"file": source.name, "sha256": digest})

@@ -87,17 +87,20 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
     env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
     cases = {(case.episode, case.step): case for case in golden.cases}
     decisions: list[tuple[Any, Any, GoldenCase]] = []
-    entries, entry_sides, closings = [], [], []
+    entries, entry_sides, closings, times, ends = [], [], [], [], []
     every: list[tuple[Any, Any, int]] = []
     for number, episode in enumerate(golden.episodes):
         start = env.df.index.get_indexer(_index([episode[0].time]))[0]
         obs, _ = env.reset(options={"start_index": int(start)})
         for place, step in enumerate(episode):
             mask, trades, closed = env.action_masks(), env.num_trades, len(env.trade_history)
+            times.append((int(env.bars.timestamps_ns[env.step_idx]) // 1_000_000_000, step.time))
             every.append((obs, mask, step.wanted))
             if (number, place) in cases:
                 decisions.append((obs, mask, cases[number, place]))
-            obs, *_ = env.step(step.taken)
+            obs, _, terminated, truncated, _ = env.step(step.taken)
+            over = terminated or truncated
+            ends.append((over, place == len(episode) - 1))
             opened = env.num_trades > trades
             filled = env.entry_price or (env.trade_history[-1]["entry_price"] if opened else 0.0)
             price = 0.0 if step.entered is None else step.entered.price
@@ -105,9 +108,20 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
             side = (1 if step.taken == 1 else -1) if opened else 0
             entry_sides.append((side, 0 if step.entered is None else step.entered.side))
             closings.append((len(env.trade_history) > closed, step.exited))
-    for name, pairs in (("entries", entries), ("sides of entries", entry_sides), ("exits", closings)):
+            if over:  # whatever is said to follow was not followed, and says so by its end
+                break
+    for name, pairs in (
+        ("times of steps", times),
+        ("ends of episodes", ends),
+        ("entries", entries),
+        ("sides of entries", entry_sides),
+        ("exits", closings),
+    ):
         board.at(GOLDEN_HOP, name).update(*np.array(pairs, np.float64).T)
     _compare_wanted(board, policy, every)
+    if len(decisions) < len(golden.cases):  # some are of steps that no episode has
+        board.at(GOLDEN_HOP, "observation", OBSERVED).update(np.zeros(len(golden.cases)), np.zeros(0))
+        return
     theirs = np.array([obs for obs, _, _ in decisions])
     stated = np.array([case.observation for *_, case in decisions], np.float32)
     masks = np.array([case.mask for *_, case in decisions])

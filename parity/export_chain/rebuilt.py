@@ -8,7 +8,9 @@ operator by operator, does it make no difference which of the two is loaded.
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,10 @@ def _members(path: Path) -> dict[str, bytes] | None:
             if sum(item.file_size for item in listed) > MOST_BYTES or len(set(names)) != len(names):
                 return None
             return {item.filename: archive.read(item) for item in listed}
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError):
+    except (
+        *(zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError),
+        *(zlib.error, lzma.LZMAError),
+    ):
         return None
 
 

@@ -282,7 +282,8 @@ def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
     """Return bars of a bundle's contract: those given, else synthetic ones.
 
     Raises:
-        InputError: those given are of another contract, or there are no synthetic ones of it.
+        InputError: those given are of another contract or bring features along, or there are no
+            synthetic ones of it.
     """
     contract = _contract(folder, manifest)
     if bars is None:
@@ -291,6 +292,11 @@ def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
         raise InputError(
             f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; "
             "give bars of its contract, or export the policy with another --symbol"
+        )
+    if bars.precomputed is not None:
+        raise InputError(
+            f"{bars.source}: brings features along, and a live strategy computes them; read the bars "
+            "without use_features"
         )
     return bars
 

@@ -30,7 +30,7 @@ LIVE = (TrialState.RUNNING, TrialState.WAITING)
 GOOD = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def origin_of(trial: FrozenTrial) -> int:
+def origin_of(trial: FrozenTrial | Trial) -> int:
     """Return the number of a trial's first attempt."""
     return int(trial.user_attrs.get(ORIGIN, trial.number))
 

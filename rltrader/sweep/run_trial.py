@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial
 from rich.console import Console
 
@@ -26,7 +27,7 @@ from jax_port.runs.runner import Programs
 from rltrader.options.bars import BarOptions
 from rltrader.options.run_toml import texts_of
 from rltrader.options.train_plan import make_plan, prove
-from rltrader.sweep.attempts import ORIGIN, Lease
+from rltrader.sweep.attempts import Lease, origin_of
 from rltrader.train import answering, progress
 
 
@@ -123,6 +124,13 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
         Stopped: a signal came.
         LostError: the lease ran out, and another worker has the trial.
     """
+    try:
+        return _to_its_end(task, trial, lease, console)
+    except UpdateFinishedTrialError:  # told at once by the storage, and only later by the lease
+        raise LostError from None
+
+
+def _to_its_end(task: Task, trial: Trial, lease: float, console: Console) -> tuple[float, bool]:
     began = time.perf_counter()
     with Lease(trial, lease) as held:
         folder, plan, begun = _place(task, trial, task.plan(trial.params))
@@ -179,7 +187,7 @@ def _updates_at_end(folder: Path, plan: Plan) -> int | None:
 
 def _place(task: Task, trial: Trial, plan: Plan) -> tuple[Path, Plan, bool]:
     """Return a trial's folder, its plan, and whether an earlier attempt began it there."""
-    origin = int(trial.user_attrs.get(ORIGIN, trial.number))
+    origin = origin_of(trial)
     folder = task.folder / "trials" / f"{origin:04d}"
     try:
         with folder_lock(folder, "trains"):

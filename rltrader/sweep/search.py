@@ -23,7 +23,7 @@ from rltrader.options.bars import BarOptions
 from rltrader.options.config_file import search_table, to_toml
 from rltrader.options.train_plan import prove
 from rltrader.sweep import table
-from rltrader.sweep.attempts import SharedTrials
+from rltrader.sweep.attempts import SharedTrials, origin_of
 from rltrader.sweep.run_trial import LostError, Stopped, Task, run_trial
 from rltrader.sweep.space import Space, read_space
 from rltrader.sweep.storage import open_storage
@@ -162,7 +162,7 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
 
 def _ended(shared: SharedTrials, task: Task, trial: Trial, lease: float, console: Console) -> str:
     """Run a trial to its end; return in words how it went."""
-    name = f"trial {trial.number}"
+    name = f"trial {origin_of(trial)}"  # as its folder and the table call it
     try:
         value, pruned = run_trial(task, trial, lease, console)
     except WriteError:  # of this machine's disk, not of the settings

@@ -27,7 +27,7 @@ from markets import EnvConfig, get_contract
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
-from tests.sentences import check_process, refuses
+from tests.sentences import check_error, check_process, refuses
 
 CONFIG = EnvConfig.phase1(max_episode_bars=40)
 SMALL = TrainConfig(n_envs=2, n_steps=64, batch_size=48, n_epochs=2, total_timesteps=256, seed=7)
@@ -334,6 +334,19 @@ def test_every_option_of_the_command_arrives(tmp_path, monkeypatch, bars, kind):
     assert config == EnvConfig.phase1()
     assert settings == TrainConfig(n_envs=3, total_timesteps=70, seed=5)
     assert folder == out
+
+
+def test_days_of_synthetic_bars_are_not_taken_beside_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "train", lambda *given: pytest.fail("trained"))
+    days = ["--days", "60", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(trainer.command, ["--data", "mine.csv", *days])
+    check_error(done.exception)
+    asked = []
+    monkeypatch.setattr(trainer, "train", lambda *given: asked.append(given[0]) or given[-1])
+    for words in ([], ["--days", "60"]):
+        out = ["--out", str(tmp_path / "out")]
+        CliRunner().invoke(trainer.command, [*words, *out], catch_exceptions=False)
+    assert asked[0].digest == asked[1].digest
 
 
 @pytest.mark.costly

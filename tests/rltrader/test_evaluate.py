@@ -204,27 +204,40 @@ def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("swept", [3, 1], ids=["many in the sweep", "few in the sweep"])
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "two"])
 def test_what_a_sweep_tried_counts_for_its_policy_and_policies_of_one_call_for_each_other(
-    run: Run, market: PreparedMarket, tmp_path: Path, alone: bool
+    run: Run, market: PreparedMarket, tmp_path: Path, alone: bool, swept: int
 ) -> None:
+    """Ratios are those of the sweep or of the call, whichever are more."""
     policies = [tmp_path / "sweep" / "best" / "p.safetensors", tmp_path / "q.safetensors"]
     for path, seed in zip(policies, (1, 2), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_policy(path, make_policy(market, CONFIG, seed=seed))
-    write_json(tmp_path / "sweep" / "sweep.json", {"chosen_from": 7, "sharpes": [0.5, None, -0.25]})
+    known = [0.5, None, -0.25, 0.125][: swept + (swept > 1)]
+    write_json(tmp_path / "sweep" / "sweep.json", {"chosen_from": 7, "sharpes": known})
     with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
         run(policies[0], *([] if alone else [str(policies[1])]), "--from", "2025-01-03")
     played, rules, trials, sharpes = finish.call_args.args
     assert (rules, trials) == ([], 7)
     made = played.result.episodes.query("daily").eval("pnl + open_pnl")
     own = pytest.approx(made.mean() / made.std(ddof=1))
-    if alone:
-        assert sharpes == [0.5, -0.25]  # its own is one of them
+    if swept > 1:
+        assert sharpes == [0.5, -0.25, 0.125]  # their own are among them
+    elif alone:
+        assert sharpes == [own]  # as good as the sweep's one, which is its own
     else:
         assert sharpes[0] == own
         assert len(sharpes) == 2
         assert sharpes[1] != own
+
+
+def test_a_policy_of_features_that_its_file_brought_along_is_not_played_on_computed_ones(
+    run: Run, market: PreparedMarket, tmp_path: Path
+) -> None:
+    own = {"symbol": "ES", "source": "own.parquet", "features": "precomputed"}
+    save_policy(tmp_path / "p.safetensors", make_policy(market, CONFIG, seed=1, data=own))
+    check_error(run(tmp_path / "p.safetensors", "--from", "2025-01-03").exception)
 
 
 def test_without_a_sweep_the_one_ratio_that_is_known_is_its_own(

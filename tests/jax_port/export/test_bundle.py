@@ -161,6 +161,15 @@ def test_a_policy_that_the_live_strategy_refuses_is_not_exported(tmp_path: Path)
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_policy_of_features_that_its_file_brought_along_is_not_exported(tmp_path: Path) -> None:
+    """A live strategy would show it others."""
+    own = {"symbol": "ES", "source": "own.parquet", "features": "precomputed"}
+    save_policy(tmp_path / "policy.safetensors", replace(made_policy(1), about={"data": own}))
+    with refuses():
+        export(tmp_path / "policy.safetensors", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_a_policy_that_does_not_say_its_contract_is_asked_for_it(tmp_path: Path) -> None:
     from dataclasses import replace
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from functools import cache
@@ -161,9 +162,14 @@ def a_close(stated: Stated) -> str:
     return "features: close"
 
 
+def a_time(stated: Stated) -> str:
+    stated["episodes"][0][5]["time"] = stated["episodes"][0][4]["time"]
+    return "times of steps"
+
+
 PLANTS: tuple[Callable[[Stated], str], ...] = (
     *(a_side, a_wish, not_far, a_price, an_exit, a_number_seen, a_mask, a_logit, a_far_logit),
-    *(a_far_action, a_target, a_feature, a_decision, a_stop, a_trail, a_close),
+    *(a_far_action, a_target, a_feature, a_decision, a_stop, a_trail, a_close, a_time),
 )
 
 
@@ -190,6 +196,21 @@ def test_each_thing_that_is_stated_is_held_to_the_reference(
     stage = plant(stated)
     differing, _ = compared(tmp_path, stated)
     assert differing[0] == stage
+
+
+def test_an_episode_ends_where_the_reference_ends_it(tmp_path: Path) -> None:
+    """One that is cut short does not, nor one that is said to go on, and no case has a place there."""
+    stated = json.loads(text())
+    last = {case["episode"]: case["step"] for case in stated["cases"]}
+    number = next(n for n, steps in enumerate(stated["episodes"]) if last[n] < len(steps) - 1)
+    short = copy.deepcopy(stated)
+    del short["episodes"][number][last[number] + 1 :]
+    assert compared(tmp_path, short)[0] == ["ends of episodes"]
+    long = copy.deepcopy(stated)
+    long["episodes"][number] += [long["episodes"][number][-1]] * 3
+    assert compared(tmp_path, long)[0] == ["ends of episodes"]
+    long["cases"][-1] |= {"episode": number, "step": len(long["episodes"][number]) - 1}
+    assert compared(tmp_path, long)[0] == ["ends of episodes", "observation"]
 
 
 GOOD: dict[str, Any] = {

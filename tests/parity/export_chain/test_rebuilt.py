@@ -253,6 +253,20 @@ def test_two_that_cannot_be_read_are_not_the_same(
     assert not same(tmp_path / "one", tmp_path / "other")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_member_whose_packed_bytes_are_damaged_is_not_the_same(method: int, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("one.zip", "other.zip")]
+    for path in paths:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name, data in PARTS:
+                archive.writestr(name, data * 50)
+        whole = bytearray(path.read_bytes())
+        whole[60:68] = b"\xff" * 8
+        path.write_bytes(whole)
+    assert not _same_archive(*paths)
+    assert not _same_model(*paths)
+
+
 def test_files_are_the_same_byte_by_byte(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for data, same in ((b"abc", True), (b"abe", False), (b"bbc", False), (b"ab", False), (b"", False)):

@@ -16,6 +16,7 @@ from jax_port.export.bundle import FILES, MODULE
 from jax_port.export.manifest import describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
 from jax_port.ppo.policy import Policy
+from legacy_torch.features import add_features
 from markets import InputError, get_contract
 from parity.export_chain import verify as chain
 from parity.export_chain.comparison import Board
@@ -119,6 +120,9 @@ def test_bars_are_of_the_bundle_s_contract_and_of_its_ticks() -> None:
         given = replace(bars(), contract=other)
         with refuses():
             bars_for(Path("bundle"), manifest, given)
+    own = add_features(bars().frame, CONTRACT.tick_size, made_policy(1).config)
+    with refuses():
+        bars_for(bundle(1), manifest, replace(bars(), precomputed=own))
 
 
 # The verdict of the whole, with parts that only say what they are told

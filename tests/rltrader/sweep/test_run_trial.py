@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from optuna.exceptions import UpdateFinishedTrialError
 from rich.console import Console
 
 from foundation.files import write_json
@@ -266,7 +267,12 @@ SCORES = {"early": Score(3.0, 0.5, 4, 9), "late": Score(30.1234567, 0.1234567890
 
 
 def ended_trial(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any, lost: bool = False
+    task: Task,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Any,
+    lost: bool = False,
+    **told: Any,
 ) -> tuple[Any, dict[str, Any]]:
     """Return what a trial comes to whose training is ``run``, and what is noted with it."""
     validation: Any = SimpleNamespace(score=SCORES.get)
@@ -274,8 +280,8 @@ def ended_trial(
     task = replace(task, folder=tmp_path, validation=validation, options=options, objective="sharpe")
     noted: dict[str, Any] = {}
     trial: Any = SimpleNamespace(
-        number=4, params={"learning_rate": 0.125}, user_attrs={}, set_user_attr=noted.__setitem__,
-        report=lambda value, step: None, should_prune=lambda: True,
+        number=4, params={"learning_rate": 0.125}, user_attrs={}, should_prune=lambda: True,
+        **({"set_user_attr": noted.__setitem__, "report": lambda value, step: None} | told),
     )  # fmt: skip
     monkeypatch.setattr(run_trial, "prove", lambda *_: PROOFS["False"])
     monkeypatch.setattr(run_trial.Lease, "lost", property(lambda _: lost))
@@ -321,4 +327,23 @@ def test_a_trial_that_is_stopped_says_the_signal_and_one_that_is_lost_that_it_is
     assert stopped.value.code == 143
     with pytest.raises(run_trial.LostError):
         ended_trial(task, tmp_path, monkeypatch, run, lost=True)
+    assert (tmp_path / "trials" / "0004" / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("told", ["report", "set_user_attr"])
+def test_a_trial_that_the_storage_knows_to_have_ended_is_another_worker_s(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """Whoever failed it did so since the lease was renewed last."""
+
+    def ended(*given: Any) -> None:
+        raise UpdateFinishedTrialError
+
+    def run(plan: Plan, folder: Path, on_update: Any, stop: Any, **more: Any) -> bool:
+        (folder / "checkpoints").mkdir(parents=True)
+        more["watch"](Moment(plan.settings.num_updates // 2, [], lambda: ["early", "late"]))
+        return True
+
+    with pytest.raises(run_trial.LostError):
+        ended_trial(task, tmp_path, monkeypatch, run, **{told: ended})
     assert (tmp_path / "trials" / "0004" / "checkpoints").is_dir()

@@ -124,7 +124,8 @@ class Told:
         return self.ours
 
 
-TRIAL: Any = SimpleNamespace(number=7)
+TRIAL: Any = SimpleNamespace(number=9, user_attrs={"origin": 7})
+"""The second attempt at trial 7, by which its folder and the table call it."""
 TASK: Any = SimpleNamespace(objective="pnl")
 
 
