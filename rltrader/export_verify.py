@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def _bars(folder: Path, bars: BarOptions) -> Bars | None:
     return bars.read(get_contract(bars.symbol or read_manifest(folder)["contract"]["symbol"]))
 
 
-def show(report: dict[str, Any], out: Path) -> None:
+def show(report: Mapping[str, Any], out: Path) -> None:
     """Print the largest differences, what was compared, and the verdict."""
     from parity.export_chain.page import by_hop
     from parity.export_chain.report import PAGE
