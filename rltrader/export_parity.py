@@ -90,11 +90,11 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     Raises:
         InputError: the bars cannot be used, C# is needed and Mono is missing, or a place is taken.
     """
-    from parity.export_chain.beside import verifying_beside
     from parity.export_chain.csharp import missing
     from parity.export_chain.report import write_report
     from parity.export_chain.verify import verify
     from rltrader.export_verify import show
+    from rltrader.verify_beside import verifying_beside
 
     require_own(request.out)
     if request.need_csharp and (lacking := missing()) is not None:
