@@ -7,7 +7,12 @@ begins with Phase 1's weights, as it would in earnest, and is trained while Phas
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +22,10 @@ from rich.console import Console
 
 from foundation.errors import InputError, run_command
 from foundation.progress import status
+from foundation.signals import worker_start
+from markets import Contract, register_contract
+from markets.contracts import added_contracts
+from markets.contracts_file import know_files, known_files
 from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
@@ -32,6 +41,11 @@ PATTERN_DAYS = 30
 ENVS = 256
 LEARNING_RATE = 0.001
 """Three times the default, so that a short training moves the weights far."""
+
+
+Report = Mapping[str, Any]
+Verification = Callable[[], Report]
+"""Waits for a report, as :func:`parity.export_chain.verify.verify` gives it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,6 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     from parity.export_chain.report import write_report
     from parity.export_chain.verify import verify
     from rltrader.export_verify import show
-    from rltrader.verify_beside import verifying_beside
 
     require_own(request.out)
     if request.need_csharp and (lacking := missing()) is not None:
@@ -161,6 +174,60 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
         certificate=UNGATED,
         initial=initial_policy(start),
     )
+
+
+@contextmanager
+def verifying_beside() -> Iterator[Callable[[Request], Verification]]:
+    """Give a function that begins to verify a bundle, and returns at once how to wait for its report.
+
+    Bundles are verified one after another, in one process. It is gone with the block; an error that
+    ends that ends the process too, whatever it does.
+
+    Yields:
+        (request) -> (() -> report). Waiting raises InputError where the bundle or the bars can't be
+        used, C# is needed and Mono is missing, or a process died.
+    """
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=worker_start(_start, added_contracts(), known_files()),
+    )
+    try:
+        yield lambda request: _waiting(pool.submit(_verify, request), request)
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:  # nobody waits for its work
+            child.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(contracts: Sequence[Contract], files: Mapping[str, Path]) -> None:
+    """Know the contracts that this process's parent knows."""
+    for contract in contracts:
+        register_contract(contract, overwrite=True)
+    know_files(files)
+
+
+def _waiting(future: Future[dict[str, Any]], request: Request) -> Verification:
+    def wait() -> Report:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                f"{request.folder}: the process that verified it died, perhaps for lack of memory; "
+                "verify it by itself with rltrader export verify"
+            ) from None
+
+    return wait
+
+
+def _verify(request: Request) -> dict[str, Any]:
+    """Verify a bundle, in whichever process."""
+    from parity.export_chain.verify import verify
+
+    return verify(request)
 
 
 LEAST_ONE = click.IntRange(min=1)

@@ -22,10 +22,9 @@ from markets import Bars, InputError, contracts, contracts_file, get_contract, r
 from markets.contracts_file import file_of, know_files
 from parity.export_chain.report import NUMBERS
 from parity.export_chain.verify import Request
-from rltrader import export_parity, verify_beside
-from rltrader.export_parity import ChainRequest, main, prove_export
+from rltrader import export_parity
+from rltrader.export_parity import ChainRequest, main, prove_export, verifying_beside
 from rltrader.options.bars import BarOptions
-from rltrader.verify_beside import verifying_beside
 from tests.jax_port.export.made_bundle import bars
 from tests.sentences import refuses
 
@@ -42,7 +41,7 @@ class Chain:
         patch.setattr("jax_port.runs.run.run", self.train)
         patch.setattr("jax_port.export.bundle.export", self.export)
         patch.setattr("parity.export_chain.verify.verify", self.verify)
-        patch.setattr("rltrader.verify_beside.verifying_beside", self.beside)
+        patch.setattr("rltrader.export_parity.verifying_beside", self.beside)
         patch.setattr("parity.export_chain.report.write_report", self.write)
         patch.setattr("rltrader.export_verify.show", lambda report, out: None)
 
@@ -171,7 +170,7 @@ def test_bundles_are_verified_in_one_process_that_knows_the_contracts_of_this_on
     """A verification that can't be carried out says so where its report is waited for."""
     monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
     monkeypatch.setattr(contracts_file, "_files", {})
-    monkeypatch.setattr(verify_beside, "verify", tell)
+    monkeypatch.setattr(export_parity, "_verify", tell)
     register_contract(replace(get_contract("ES"), slippage_ticks=7), overwrite=True)
     know_files({"ES": tmp_path / "own.toml"})
     asked = [Request(tmp_path / name, bars=bars(), episodes=n) for n, name in enumerate("abc")]
@@ -191,7 +190,7 @@ def test_bundles_are_verified_in_one_process_that_knows_the_contracts_of_this_on
 def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify_beside, "verify", die)
+    monkeypatch.setattr(export_parity, "_verify", die)
     with verifying_beside() as begin:
         wait = begin(Request(tmp_path / "phase1"))
         with refuses():
@@ -201,7 +200,7 @@ def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
 def test_nobody_waits_for_a_verification_once_the_training_beside_it_has_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verify_beside, "verify", linger)
+    monkeypatch.setattr(export_parity, "_verify", linger)
     began = time.monotonic()
 
     def fail_beside() -> None:
