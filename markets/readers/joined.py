@@ -27,11 +27,13 @@ def join_times(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
     """Return a table with one column more, of dates and times of day together, and its name.
 
     Raises:
-        InputError: a cell of the column of dates is no date, or month and day can't be told apart.
+        InputError: a cell of the column of dates is no date, month and day can't be told apart, or a
+            row has no time of day.
     """
     assert layout.clock is not None
     days = _iso_dates(raw, layout.time, layout.clock)
     clocks = _clock_text(raw, layout.clock)
+    _require_clocks(raw, layout.clock, clocks)
     _require_calendar_dates(raw, layout.time, days, clocks)
     joined = pc.binary_join_element_wise(days, clocks, " ")
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
@@ -65,6 +67,17 @@ def split_times(raw: RawTable, name: str) -> tuple[RawTable, str]:
     clocks = pc.replace_substring_regex(pc.utf8_trim_whitespace(clock), r" *GMT([+-])", r"\1")
     joined = pc.binary_join_element_wise(days, clocks, " ")
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
+
+
+def _require_clocks(raw: RawTable, name: str, clocks: Any) -> None:
+    """Refuse a row without a time of day: a date alone reads as midnight."""
+    empty = pc.equal(pc.fill_null(clocks, ""), "")
+    if pc.any(empty).as_py():
+        row = empty.to_pylist().index(True)
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {name} is empty, and a date alone is no time; give the "
+            "row its time of day, or remove it"
+        )
 
 
 def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) -> None:

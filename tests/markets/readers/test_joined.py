@@ -143,6 +143,31 @@ def test_whole_numbers_that_may_be_hours_or_minutes_are_refused(
         clocks(save, numbers)
 
 
+@pytest.mark.parametrize("cell", ["", "  ", None], ids=["empty", "spaces", "null"])
+@pytest.mark.parametrize("row", [0, 3])
+def test_a_row_without_its_time_of_day_is_refused(
+    bars: Bars, tmp_path: Path, cell: str | None, row: int
+) -> None:
+    """It would be read as the midnight of its date, which is a time like any other."""
+    moments = pd.DatetimeIndex(bars.frame.index)
+    frame = bars.frame.reset_index(drop=True)
+    frame.insert(0, "date", moments.strftime("%Y-%m-%d"))
+    frame.insert(1, "time", moments.strftime("%H:%M:%S.%f"))
+    assert list(read_frame(_saved(frame, tmp_path / "whole.parquet")).index) == list(moments)
+    frame.loc[row, "time"] = cell
+    for name in ("bars.csv", "bars.parquet"):
+        with pytest.raises(InputError, match=rf"{name}, (line {row + 2}|row {row + 1}): time is empty"):
+            read_frame(_saved(frame, tmp_path / name))
+
+
+def _saved(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
 def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:
     form = "%d.%m.%Y %H:%M:%S.000"
     utc = pd.DatetimeIndex(bars.frame.index).strftime(form)
