@@ -66,13 +66,14 @@ def arrange(
     frame = frame.rename(columns=renamed)
     order = list(dict.fromkeys([*COLUMNS, *features]))
     symbols = tuple(told)
-    turns = None
+    turns, different = None, 0
     if layout.symbol:
         symbols += raw.distinct(layout.symbol)
         turns = raw.turns(layout.symbol) if len(symbols) > 1 else None
+        different = raw.different(layout.symbol)
         _require_one_series(raw, layout.symbol, index)
     form: Stamps = "offset" if layout.utc else stamps
-    return with_facts(frame[order], raw.source, form, options, symbols, turns, member)
+    return with_facts(frame[order], raw.source, form, options, symbols, turns, member, different)
 
 
 def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,6 +115,16 @@ def test_a_file_says_where_its_symbols_turn(bars: Bars, tmp_path: Path, name: st
     one = write(some.assign(**{name: "ESM5"}).reset_index(), tmp_path / f"one{suffix}")
     file = read_frame(one).attrs["file"]
     assert (file.contracts, file.turns, file.turn_ns) == (("ESM5",), 0, ())
+
+
+def test_many_contracts_in_order_are_not_mixed(bars: Bars, tmp_path: Path) -> None:
+    """A file's first symbols are kept, and all of them are counted."""
+    years = [f"ES{month}{year}" for year in range(10, 17) for month in "HMUZ"]
+    names = np.repeat(years, len(bars) // len(years) + 1)[: len(bars)]
+    path = write(bars.frame.assign(symbol=names).reset_index(), tmp_path / "bars.csv")
+    file = read_frame(path).attrs["file"]
+    assert (file.turns, file.different) == (27, 28)
+    assert read_bars(path, "ES").digest == bars.digest
 
 
 def test_a_ticker_above_the_columns_is_held_against_the_symbol(bars: Bars, tmp_path: Path) -> None:
