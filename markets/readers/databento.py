@@ -105,7 +105,7 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
 
 def _one_after_another(raw: RawTable) -> bool:
     """Return whether time increases through the file and each instrument id's rows are one run."""
-    ids = raw.table.column("instrument_id").cast(pa.string()).to_pylist()
+    ids = raw.as_text("instrument_id").to_pylist()
     runs = 1 + sum(one != other for one, other in itertools.pairwise(ids))
     if runs != len(set(ids)):
         return False

@@ -32,7 +32,7 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
             "leave it out"
         )
     for key in keys:
-        chosen = pc.equal(raw.table.column(key).cast(pa.string()), wanted)
+        chosen = pc.equal(raw.as_text(key), wanted)
         rows = np.flatnonzero(pc.fill_null(chosen, False).to_numpy())
         if len(rows):
             return _take(raw, rows)
@@ -42,7 +42,7 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
 
 def ranked_instruments(raw: RawTable, key: str) -> list[tuple[str, int]]:
     """Return a column's instruments and how many rows each has, the most first."""
-    counts = raw.table.column(key).cast(pa.string()).value_counts().to_pylist()
+    counts = raw.as_text(key).value_counts().to_pylist()
     # Whatever a stray quote made of a symbol, its words stay on one line of the message.
     names = [(" ".join(str(item["values"]).split())[:20], item["counts"]) for item in counts]
     return sorted(names, key=lambda item: (-item[1], item[0]))

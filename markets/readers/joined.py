@@ -107,7 +107,7 @@ def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) ->
 
 def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
     """Return dates as text such as 2025-09-02; messages name the column as it is called."""
-    days = pc.utf8_trim_whitespace(raw.table.column(name).cast(pa.string()))
+    days = pc.utf8_trim_whitespace(raw.as_text(name))
     days = pc.replace_substring_regex(days, r"[/.]", "-")
     days = pc.replace_substring_regex(days, r"[T ]00:00:00(-0+)?$", "")
     days = pc.replace_substring_regex(days, r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3")
@@ -154,9 +154,9 @@ def _clock_text(raw: RawTable, name: str) -> Any:
     """Return times of day as text; whole numbers are 930 for 09:30, or 93000 with seconds."""
     column = raw.table.column(name)
     if not pa.types.is_integer(column.type):
-        return pc.utf8_trim_whitespace(column.cast(pa.string()))
+        return pc.utf8_trim_whitespace(raw.as_text(name))
     seconds = _with_seconds(raw, name)
-    padded = pc.utf8_lpad(column.cast(pa.string()), 6 if seconds else 4, "0")
+    padded = pc.utf8_lpad(raw.as_text(name), 6 if seconds else 4, "0")
     if seconds:
         return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3")
     return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)$", r"\1:\2")

@@ -34,7 +34,8 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         wanted = columns_of(layout, features)
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
         require_rows(path, file.metadata.num_rows, len(wanted))
-        table = file.read([schema.names[lower.index(name)] for name in wanted])
+        stored = file.read([schema.names[lower.index(name)] for name in wanted])
+        table = _without_categories(stored)
     except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
@@ -43,6 +44,14 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     table = table.rename_columns([name.lower() for name in table.column_names])
     raw = RawTable(table, source, lambda row: f"row {row + 1}")
     return arrange(raw, layout, options, features=features)
+
+
+def _without_categories(table: pa.Table) -> pa.Table:
+    """Return a table with the values of columns that pandas stored as categories."""
+    for at, column in enumerate(table.columns):
+        if pa.types.is_dictionary(column.type):
+            table = table.set_column(at, table.column_names[at], column.cast(column.type.value_type))
+    return table
 
 
 def _index_of_times(schema: pa.Schema) -> tuple[str, bool] | None:

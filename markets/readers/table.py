@@ -103,9 +103,27 @@ class RawTable:
                 "file in UTF-8, or mend the line"
             ) from None
 
+    def as_text(self, name: str) -> pa.ChunkedArray:
+        """Return a column as Arrow's text, null for an empty cell.
+
+        Raises:
+            InputError: its cells have no text, or are not UTF-8.
+        """
+        column = self.table.column(name)
+        try:
+            text = column.cast(pa.string())
+            text.validate(full=True)
+        except pa.ArrowException:
+            self.text(name)  # which names the row whose bytes are not UTF-8
+            raise InputError(
+                f"{self.source}: {name} holds values of type {column.type}, which are no text; write "
+                "it as text"
+            ) from None
+        return text
+
     def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
         """Return a column's different cells as text, in order of their first row, at most ``limit``."""
-        values = self.table.column(name).cast(pa.string()).unique().slice(0, limit).to_pylist()
+        values = self.as_text(name).unique().slice(0, limit).to_pylist()
         return tuple(value for value in values if value is not None)
 
     def different(self, name: str) -> int:
