@@ -35,7 +35,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
         require_rows(path, file.metadata.num_rows, len(wanted))
         stored = file.read([schema.names[lower.index(name)] for name in wanted])
-        table = _without_categories(stored)
+        table = _in_plain_types(stored)
     except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
@@ -46,11 +46,15 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     return arrange(raw, layout, options, features=features)
 
 
-def _without_categories(table: pa.Table) -> pa.Table:
-    """Return a table with the values of columns that pandas stored as categories."""
-    for at, column in enumerate(table.columns):
+def _in_plain_types(table: pa.Table) -> pa.Table:
+    """Return a table with the values of categories, and one type of text instead of three."""
+    for at, name in enumerate(table.column_names):
+        column = table.column(at)
         if pa.types.is_dictionary(column.type):
-            table = table.set_column(at, table.column_names[at], column.cast(column.type.value_type))
+            column = column.cast(column.type.value_type)
+        if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
+        table = table.set_column(at, name, column)
     return table
 
 

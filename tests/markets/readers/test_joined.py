@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from markets import Bars, InputError
@@ -42,6 +44,18 @@ def test_a_day_above_twelve_tells_the_month(bars: Bars, tmp_path: Path, form: st
     few = bars.select(slice(0, 800))  # 11 and 12 March
     with refuses():
         read_bars(save(few, path, local(few).strftime(form)), "ES", timezone=NEW_YORK)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("stored_once", [False, True])
+def test_parquets_text_of_every_type_is_read_alike(
+    bars: Bars, tmp_path: Path, kind: pa.DataType, stored_once: bool
+) -> None:
+    table = pa.Table.from_pandas(bars.frame, preserve_index=False)
+    stamps = pa.array(local(bars).strftime("%m/%d/%Y %H:%M").tolist(), kind)
+    stored = stamps.cast(pa.string()).dictionary_encode() if stored_once else stamps
+    pq.write_table(table.append_column("timestamp", stored), path := tmp_path / "bars.parquet")
+    assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
 
 
 @pytest.mark.parametrize("cell", ["Total", "timestamp", "2025-03-12 09:30", ""])
