@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
-from markets.file_facts import spread_in
-from markets.readers.instruments import choose, listed_instruments, ranked_instruments
+from markets.readers.instruments import choice_of, choose, listed_instruments, ranked_instruments
 from markets.readers.table import Options, RawTable, moved_to_open, require_columns, with_facts
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index
@@ -96,10 +95,7 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
             f"series with --instrument {ALL}"
         )
     if len(ranked) > 1:
-        raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed}; pick one, for example "
-            f"--instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
-        )
+        raise InputError(f"{raw.source} holds {len(ranked)} instruments, {listed}; {choice_of(ranked)}")
     return raw
 
 
