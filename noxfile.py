@@ -294,7 +294,7 @@ def fusion_parity(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Hold every pinned package against the public databases of vulnerabilities; needs the network."""
+    """Hold every pinned package against the package index's vulnerabilities; needs the network."""
     session.install("pip-audit")
     # Strict: a package that could not be looked up is a failure, not a pass.
     session.run(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 DISTRIBUTION = "envparity"
 """The name that this project is installed by."""
+
+SOURCES = Path(__file__).resolve().parents[1]
+"""The folder that this package lies in; of sources, where it is not installed."""
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+).*?extra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -35,6 +40,24 @@ def packages_of_extras() -> dict[str, tuple[str, ...]]:
         if match and _plain(match[1]) != DISTRIBUTION:
             extras[match[2]] = (*extras.get(match[2], ()), match[1])
     return extras
+
+
+def packages_in_sources(folder: Path = SOURCES) -> dict[str, tuple[str, ...]]:
+    """Return the same from the ``pyproject.toml`` of a folder of sources, if there is one."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    except (OSError, KeyError, UnicodeError, tomllib.TOMLDecodeError):
+        return {}
+    if project.get("name") != DISTRIBUTION:
+        return {}
+    names = {
+        extra: [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in requirements]
+        for extra, requirements in project.get("optional-dependencies", {}).items()
+    }
+    own = {
+        extra: tuple(name for name in of if _plain(name) != DISTRIBUTION) for extra, of in names.items()
+    }
+    return {extra: packages for extra, packages in own.items() if packages}
 
 
 def is_installed(package: str) -> bool:

@@ -38,11 +38,14 @@ class FileFacts:
     Attributes:
         stamps: the form of its timestamps.
         timezone: the zone that wall time was read in; None for UTC.
-        contracts: instruments that the file's own column of symbols names, as they are written there.
+        contracts: the first instruments that the file's own column of symbols names, as they are
+            written there.
         name: the file's name.
         member: the name of the one file within it, of a zip; else empty.
         turns: rows that name another instrument than the row before.
         turn_ns: opens of the first such rows, UTC nanoseconds.
+        different: instruments that its column of symbols names in all, an empty cell as one of them;
+            0 where it is unknown.
     """
 
     stamps: Stamps
@@ -52,6 +55,7 @@ class FileFacts:
     member: str = ""
     turns: int = 0
     turn_ns: tuple[int, ...] = ()
+    different: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

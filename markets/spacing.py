@@ -34,6 +34,23 @@ def longer_than_a_minute(steps: NDArray[np.int64]) -> bool:
     return len(steps) >= _FEWEST and bool(steps.min() > MINUTE)
 
 
+def require_minutes(timestamps_ns: NDArray[np.int64], source: str) -> None:
+    """Refuse bars of seconds where rules, windows and episodes count minutes.
+
+    Args:
+        timestamps_ns: opens in nanoseconds, rising, shape (T,).
+        source: what the message calls the bars.
+
+    Raises:
+        InputError: two bars are less than a minute apart.
+    """
+    steps = np.diff(timestamps_ns)
+    if len(steps) and steps.min() < MINUTE:
+        raise InputError(
+            f"{source}: bars are {steps.min() / SECOND:g} seconds apart; give one-minute bars"
+        )
+
+
 def infer_bar_seconds(index: pd.Index, source: str) -> int:
     """Return 60 for bars stamped on whole minutes, 1 for one-second bars.
 

@@ -18,7 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from foundation.errors import InputError
-from foundation.extras import DISTRIBUTION, is_installed, packages_of_extras
+from foundation.extras import (
+    DISTRIBUTION,
+    SOURCES,
+    is_installed,
+    packages_in_sources,
+    packages_of_extras,
+)
 from foundation.own_parity import stranger
 from foundation.report.format import byte_size, count
 from rltrader.consoles import report_console
@@ -27,6 +33,8 @@ State = Literal["ok", "note", "missing"]
 
 DEVELOPERS = ("test", "benchmark", "nightly", "notebook", "docs", "lint")
 """Extras of those who work on the project; a user misses nothing without them."""
+NEEDED = ("trader", "reference")
+"""Extras without which neither training nor the gate can run."""
 LITTLE_SPACE = 2 * 2**30
 """Bytes of free space below which a training may not be able to save."""
 
@@ -60,7 +68,7 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps([asdict(one) for one in findings], indent=2))
     else:
         _show(findings)
-    needed = {"Python", DISTRIBUTION, "JAX", "extra trader", "extra reference"}
+    needed = {"Python", DISTRIBUTION, "JAX", *(f"extra {name}" for name in NEEDED)}
     raise SystemExit(int(any(one.state == "missing" and one.what in needed for one in findings)))
 
 
@@ -87,12 +95,20 @@ def _distribution() -> Finding:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, packages in packages_of_extras().items():
+    declared, place = packages_of_extras(), DISTRIBUTION
+    if not declared:  # a clone that is not installed
+        declared, place = packages_in_sources(), str(SOURCES)
+    for extra in NEEDED:
+        if extra not in declared:
+            line = f"python -m pip install '{DISTRIBUTION}[{extra}]'"
+            yield Finding(f"extra {extra}", "missing", "nothing here says what it brings", line)
+    for extra, packages in declared.items():
         if extra in DEVELOPERS:
             continue
         absent = [name for name in packages if not is_installed(name)]
         if absent:
-            line = f"python -m pip install '{DISTRIBUTION}[{extra}]'"
+            editable = "" if place == DISTRIBUTION else "-e "
+            line = f"python -m pip install {editable}'{place}[{extra}]'"
             yield Finding(f"extra {extra}", "missing", f"without {', '.join(absent)}", line)
         else:
             yield Finding(f"extra {extra}", "ok", ", ".join(packages))

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jax_port.evaluation.tasks import Played
     from markets import Contract, EnvConfig
 
-SHORTEST_BAR_NS = 60_000_000_000
-
 
 @click.command()
 @config_option
@@ -130,6 +128,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     from jax_port.evaluation.intrabar import evaluate_both
     from jax_port.evaluation.tasks import Played
     from jax_port.ppo.policy import load_policy
+    from markets.spacing import require_minutes
 
     first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
     contract, (data,) = bars.contract(), bars.files
@@ -139,7 +138,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     require_same_contract(loaded.about, contract)
     require_computed_features(loaded.about, "evaluate it from Python, on bars that bring them along")
     market = load(data, contract, loaded.config, **bars.reader)
-    _check_minutes(market)
+    require_minutes(market.timestamps_ns, market.source)
     rows = held_out.starts_within(market, loaded.config, first, last)
     relation = held_out.relate(market, loaded.config, rows, loaded.about)
     if not options["allow_overlap"]:
@@ -193,16 +192,6 @@ def _date(name: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise InputError(f"{name} {text!r} is no date; write it as 2025-10-01") from None
-
-
-def _check_minutes(market: Any) -> None:
-    import numpy as np
-
-    steps = np.diff(market.timestamps_ns)
-    if len(steps) and steps.min() < SHORTEST_BAR_NS:
-        raise InputError(
-            f"{market.source}: bars are {steps.min() / 1e9:g} seconds apart; give one-minute bars"
-        )
 
 
 def _show(values: dict[str, Any], out: Path) -> None:

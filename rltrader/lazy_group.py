@@ -52,10 +52,14 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name, or None."""
-        if cmd_name not in self.lazy:
-            return super().get_command(ctx, cmd_name)
-        command, prefix = self.lazy[cmd_name].load(), ctx.auto_envvar_prefix
-        return command if prefix is None else _from_environment(command, f"{prefix}_{cmd_name}")
+        if cmd_name in self.lazy:
+            command: click.Command | None = self.lazy[cmd_name].load()
+        else:
+            command = super().get_command(ctx, cmd_name)
+        prefix = ctx.auto_envvar_prefix
+        if command is None or prefix is None:
+            return command
+        return _from_environment(command, f"{prefix}_{cmd_name}")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for.
@@ -86,7 +90,8 @@ class LazyGroup(click.Group):
 
 
 def _from_environment(command: click.Command, prefix: str) -> click.Command:
-    """Return a command whose options are read from the environment by their own names.
+    """Return a command whose options are read from the environment by their own names, as are those
+    of its subcommands.
 
     Click goes by those of their parameters, so that ``--steps`` would be ``..._TOTAL_TIMESTEPS`` alone.
     """
@@ -95,6 +100,10 @@ def _from_environment(command: click.Command, prefix: str) -> click.Command:
     for param in made.params:
         if isinstance(param, click.Option) and not param.envvar:
             param.envvar = f"{prefix}_{name_of(param)}".upper().replace("-", "_")
+    if isinstance(made, click.Group) and not isinstance(made, LazyGroup):  # which does so when asked
+        made.commands = {
+            name: _from_environment(one, f"{prefix}_{name}") for name, one in made.commands.items()
+        }
     return made
 
 

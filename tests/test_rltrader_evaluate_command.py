@@ -15,7 +15,7 @@ from rich.console import Console
 from foundation.files import file_digest
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
-from markets import EnvConfig, InputError, get_contract
+from markets import EnvConfig, get_contract
 from parity.export_chain.verify import Request
 from rltrader import evaluate
 from rltrader.export_parity import MARK, ChainRequest, _plan, prove_export
@@ -134,7 +134,7 @@ def test_a_policy_is_played_on_what_was_asked_for(
     seconds: bool, advised: str, overlap: bool, parts: Parts, tmp_path: Path
 ) -> None:
     loaded = SimpleNamespace(config="rules", about="about", advice="use" if advised == "own" else None)
-    market = SimpleNamespace(timestamps_ns=np.arange(3) * 60_000_000_000)
+    market = SimpleNamespace(timestamps_ns=np.arange(3) * 60_000_000_000, source="ES.csv")
     laid = None if advised == "bare" else "laid"
     (tmp_path / "fine.csv").touch()
     options = {
@@ -193,15 +193,6 @@ def test_a_policy_is_played_on_what_was_asked_for(
     assert (made.seconds_path, made.advice_path) == (options["seconds"], options["advice"])
     assert (made.advised, made.laid, made.others) == (fused, laid, ("second", "third"))
     assert 0 <= made.took < 60
-
-
-def test_bars_apart_by_less_than_a_minute_are_refused() -> None:
-    minute = 60_000_000_000
-    for stamps in ([], [5], [0, minute, 3 * minute]):
-        evaluate._check_minutes(SimpleNamespace(timestamps_ns=np.array(stamps, np.int64)))
-    near = np.array([0, minute, 2 * minute - 500_000_000, 5 * minute])
-    with pytest.raises(InputError, match=r"^ES.csv: bars are 59\.5 seconds apart"):
-        evaluate._check_minutes(SimpleNamespace(timestamps_ns=near, source="ES.csv"))
 
 
 def test_what_an_evaluation_found_is_shown_row_by_row(

@@ -19,6 +19,7 @@ from jax_port.runs.training_advice import TrainingAdvice
 from markets import Bars, Contract, EnvConfig, InputError, get_contract
 from markets.advice.by_bar import COLUMNS
 from markets.clock import new_york_dates
+from markets.spacing import require_minutes
 
 Read = TypeVar("Read", Bars, PreparedMarket)
 EPOCH = date(1970, 1, 1).toordinal()
@@ -112,7 +113,8 @@ class TrainingData:
         """Return environment parameters on the device, and each market's provenance.
 
         Raises:
-            InputError: a file can't be read, too few bars are left, or advice is of other bars.
+            InputError: a file can't be read or is of seconds, too few bars are left, or advice is of
+                other bars.
         """
         markets, about = self.prepared(config)
         return phase_of(config).make_params(data_loader.stack(markets), config), about
@@ -148,7 +150,7 @@ class TrainingData:
         """Return the bars of each market, of the dates that are trained on.
 
         Raises:
-            InputError: a file can't be read, or no bar is left.
+            InputError: a file can't be read or is of seconds, or no bar is left.
         """
         return [self._cut(source.read()) for source in self.sources]
 
@@ -158,6 +160,7 @@ class TrainingData:
             market = self.whole(source, config)
         else:
             market = data_loader.prepare(self._cut(source.read()), config)
+        require_minutes(market.timestamps_ns, market.source)
         dates = new_york_dates(market.timestamps_ns)
         facts = {
             "symbol": contract.symbol,
@@ -174,6 +177,7 @@ class TrainingData:
         return market, facts
 
     def _cut(self, bars: Bars) -> Bars:
+        require_minutes(bars.timestamps_ns, bars.source)
         dates = new_york_dates(bars.timestamps_ns)
         keep = np.ones(len(bars), bool)
         if self.first:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import socket
 import sys
 import threading
@@ -133,13 +134,14 @@ class AdviceService(ThreadingHTTPServer):
     """The service; ``with`` starts and ends it in a thread, or call ``serve_forever``."""
 
     daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(self, ask: AskFn, port: int = PORT) -> None:
         self.ask = ask
         self.counts = {"asked": 0, "advice": 0}
         self._counting = threading.Lock()
         self._told: set[str] = set()
+        # On Windows it would let a second service take a port that another answers on.
+        self.allow_reuse_address = os.name == "posix"
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property

@@ -158,6 +158,9 @@ def _findings(title: str, colour: str, findings: tuple[Finding, ...]) -> Group:
 def _verdict(report: QualityReport) -> Text:
     if not report.ok:
         return Text(f"Not fit to train on: {_count(report.problems, 'problem')}.", style="bold red")
+    if any(finding.kind == "second_bars" for finding in report.warnings):
+        more = _count(report.warnings, "warning")
+        return Text(f"Fit to evaluate on, not to train on, with {more}.", style="bold green")
     if report.warnings:
         return Text(f"Fit to train on, with {_count(report.warnings, 'warning')}.", style="bold green")
     return Text("Fit to train on.", style="bold green")

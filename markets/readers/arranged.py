@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS
-from markets.file_facts import Stamps, spread_in
+from markets.file_facts import Stamps
 from markets.readers.columns import Layout
-from markets.readers.instruments import choose, listed_instruments, ranked_instruments
+from markets.readers.instruments import choice_of, choose, listed_instruments, ranked_instruments
 from markets.readers.joined import join_times, split_times
 from markets.readers.table import Options, RawTable, moved_to_open, with_facts
 from markets.readers.times import utc_index
@@ -66,13 +66,14 @@ def arrange(
     frame = frame.rename(columns=renamed)
     order = list(dict.fromkeys([*COLUMNS, *features]))
     symbols = tuple(told)
-    turns = None
+    turns, different = None, 0
     if layout.symbol:
         symbols += raw.distinct(layout.symbol)
         turns = raw.turns(layout.symbol) if len(symbols) > 1 else None
+        different = raw.different(layout.symbol)
         _require_one_series(raw, layout.symbol, index)
     form: Stamps = "offset" if layout.utc else stamps
-    return with_facts(frame[order], raw.source, form, options, symbols, turns, member)
+    return with_facts(frame[order], raw.source, form, options, symbols, turns, member, different)
 
 
 def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> None:
@@ -83,9 +84,8 @@ def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> 
     ranked = ranked_instruments(raw, symbol)
     if len(ranked) > 1:
         raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick one, "
-            "for example --instrument "
-            f"{next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
+            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; "
+            f"{choice_of(ranked)}"
         )
 
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
-from markets.file_facts import spread_in
-from markets.readers.instruments import choose, listed_instruments, ranked_instruments
+from markets.readers.instruments import choice_of, choose, listed_instruments, ranked_instruments
 from markets.readers.table import Options, RawTable, moved_to_open, require_columns, with_facts
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index
@@ -96,16 +95,13 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
             f"series with --instrument {ALL}"
         )
     if len(ranked) > 1:
-        raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed}; pick one, for example "
-            f"--instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
-        )
+        raise InputError(f"{raw.source} holds {len(ranked)} instruments, {listed}; {choice_of(ranked)}")
     return raw
 
 
 def _one_after_another(raw: RawTable) -> bool:
     """Return whether time increases through the file and each instrument id's rows are one run."""
-    ids = raw.table.column("instrument_id").cast(pa.string()).to_pylist()
+    ids = raw.as_text("instrument_id").to_pylist()
     runs = 1 + sum(one != other for one, other in itertools.pairwise(ids))
     if runs != len(set(ids)):
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
+from markets.file_facts import spread_in
 from markets.readers.table import RawTable
 
+Ranked: TypeAlias = Sequence[tuple[str | None, int]]
+
 _SHOWN = 6
+_LISTED, _LONGEST_TYPED = 20, 60
+"""Characters of a name in a list, and of one that someone is told to type."""
 
 
 def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
@@ -32,7 +39,7 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
             "leave it out"
         )
     for key in keys:
-        chosen = pc.equal(raw.table.column(key).cast(pa.string()), wanted)
+        chosen = pc.equal(raw.as_text(key), wanted)
         rows = np.flatnonzero(pc.fill_null(chosen, False).to_numpy())
         if len(rows):
             return _take(raw, rows)
@@ -40,18 +47,31 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
     raise InputError(f"{raw.source}: no instrument {wanted!r}; pick one of those it holds: {listed}")
 
 
-def ranked_instruments(raw: RawTable, key: str) -> list[tuple[str, int]]:
-    """Return a column's instruments and how many rows each has, the most first."""
-    counts = raw.table.column(key).cast(pa.string()).value_counts().to_pylist()
-    # Whatever a stray quote made of a symbol, its words stay on one line of the message.
-    names = [(" ".join(str(item["values"]).split())[:20], item["counts"]) for item in counts]
-    return sorted(names, key=lambda item: (-item[1], item[0]))
+def ranked_instruments(raw: RawTable, key: str) -> Ranked:
+    """Return a column's instruments, None for an empty cell, and the rows of each, the most first."""
+    counts = raw.as_text(key).value_counts().to_pylist()
+    names = [(item["values"], item["counts"]) for item in counts]
+    return sorted(names, key=lambda item: (-item[1], str(item[0])))
 
 
-def listed_instruments(ranked: Sequence[tuple[str, int]]) -> str:
+def choice_of(ranked: Ranked) -> str:
+    """Return words that ask for one of several instruments: no spread where there are others."""
+    names = [name for name, _ in ranked if name and name.isprintable() and len(name) <= _LONGEST_TYPED]
+    if not names:
+        return "pick one with --instrument"
+    name = next((name for name in names if not spread_in(name)), names[0])
+    return f"pick one, for example --instrument {shlex.quote(name)}"
+
+
+def listed_instruments(ranked: Ranked) -> str:
     """Return instruments and their rows in words, the first few of many."""
-    listed = ", ".join(f"{name} ({rows} rows)" for name, rows in ranked[:_SHOWN])
+    listed = ", ".join(f"{_short(name)} ({rows} rows)" for name, rows in ranked[:_SHOWN])
     return listed + (f" and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else "")
+
+
+def _short(name: str | None) -> str:
+    """Return a name for a list, on one line whatever a stray quote made of it."""
+    return " ".join(str(name).split())[:_LISTED]
 
 
 def _take(raw: RawTable, rows: NDArray[np.int64]) -> RawTable:

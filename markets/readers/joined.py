@@ -27,11 +27,13 @@ def join_times(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
     """Return a table with one column more, of dates and times of day together, and its name.
 
     Raises:
-        InputError: a cell of the column of dates is no date, or month and day can't be told apart.
+        InputError: a cell of the column of dates is no date, month and day can't be told apart, or a
+            row has no time of day.
     """
     assert layout.clock is not None
     days = _iso_dates(raw, layout.time, layout.clock)
     clocks = _clock_text(raw, layout.clock)
+    _require_clocks(raw, layout.clock, clocks)
     _require_calendar_dates(raw, layout.time, days, clocks)
     joined = pc.binary_join_element_wise(days, clocks, " ")
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
@@ -67,6 +69,17 @@ def split_times(raw: RawTable, name: str) -> tuple[RawTable, str]:
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
 
 
+def _require_clocks(raw: RawTable, name: str, clocks: Any) -> None:
+    """Refuse a row without a time of day: a date alone reads as midnight."""
+    empty = pc.equal(pc.fill_null(clocks, ""), "")
+    if pc.any(empty).as_py():
+        row = empty.to_pylist().index(True)
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {name} is empty, and a date alone is no time; give the "
+            "row its time of day, or remove it"
+        )
+
+
 def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) -> None:
     """Refuse dates of trading days: they change in the evening, and midnight passes within one.
 
@@ -94,7 +107,7 @@ def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) ->
 
 def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
     """Return dates as text such as 2025-09-02; messages name the column as it is called."""
-    days = pc.utf8_trim_whitespace(raw.table.column(name).cast(pa.string()))
+    days = pc.utf8_trim_whitespace(raw.as_text(name))
     days = pc.replace_substring_regex(days, r"[/.]", "-")
     days = pc.replace_substring_regex(days, r"[T ]00:00:00(-0+)?$", "")
     days = pc.replace_substring_regex(days, r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3")
@@ -141,9 +154,9 @@ def _clock_text(raw: RawTable, name: str) -> Any:
     """Return times of day as text; whole numbers are 930 for 09:30, or 93000 with seconds."""
     column = raw.table.column(name)
     if not pa.types.is_integer(column.type):
-        return pc.utf8_trim_whitespace(column.cast(pa.string()))
+        return pc.utf8_trim_whitespace(raw.as_text(name))
     seconds = _with_seconds(raw, name)
-    padded = pc.utf8_lpad(column.cast(pa.string()), 6 if seconds else 4, "0")
+    padded = pc.utf8_lpad(raw.as_text(name), 6 if seconds else 4, "0")
     if seconds:
         return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3")
     return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)$", r"\1:\2")

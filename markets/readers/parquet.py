@@ -34,7 +34,8 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         wanted = columns_of(layout, features)
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
         require_rows(path, file.metadata.num_rows, len(wanted))
-        table = file.read([schema.names[lower.index(name)] for name in wanted])
+        stored = file.read([schema.names[lower.index(name)] for name in wanted])
+        table = _in_plain_types(stored)
     except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
@@ -43,6 +44,18 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     table = table.rename_columns([name.lower() for name in table.column_names])
     raw = RawTable(table, source, lambda row: f"row {row + 1}")
     return arrange(raw, layout, options, features=features)
+
+
+def _in_plain_types(table: pa.Table) -> pa.Table:
+    """Return a table with the values of categories, and one type of text instead of three."""
+    for at, name in enumerate(table.column_names):
+        column = table.column(at)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
+        table = table.set_column(at, name, column)
+    return table
 
 
 def _index_of_times(schema: pa.Schema) -> tuple[str, bool] | None:

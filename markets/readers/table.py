@@ -103,10 +103,32 @@ class RawTable:
                 "file in UTF-8, or mend the line"
             ) from None
 
+    def as_text(self, name: str) -> pa.ChunkedArray:
+        """Return a column as Arrow's text, null for an empty cell.
+
+        Raises:
+            InputError: its cells have no text, or are not UTF-8.
+        """
+        column = self.table.column(name)
+        try:
+            text = column.cast(pa.string())
+            text.validate(full=True)
+        except pa.ArrowException:
+            self.text(name)  # which names the row whose bytes are not UTF-8
+            raise InputError(
+                f"{self.source}: {name} holds values of type {column.type}, which are no text; write "
+                "it as text"
+            ) from None
+        return text
+
     def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
         """Return a column's different cells as text, in order of their first row, at most ``limit``."""
-        values = self.table.column(name).cast(pa.string()).unique().slice(0, limit).to_pylist()
+        values = self.as_text(name).unique().slice(0, limit).to_pylist()
         return tuple(value for value in values if value is not None)
+
+    def different(self, name: str) -> int:
+        """Return how many different cells a column has, an empty one as one of them."""
+        return len(self.table.column(name).unique())
 
     def turns(self, name: str) -> NDArray[np.int64]:
         """Return the rows whose cell differs from that of the row before."""
@@ -154,6 +176,7 @@ def with_facts(
     contracts: Iterable[str] = (),
     turns: NDArray[np.int64] | None = None,
     member: str = "",
+    different: int = 0,
 ) -> pd.DataFrame:
     """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``.
 
@@ -165,13 +188,16 @@ def with_facts(
         contracts: instruments that its column of symbols names.
         turns: rows that hold another instrument than the row before.
         member: the name of the file within it, of a zip.
+        different: instruments that its column of symbols names in all; 0 where it is unknown.
     """
     zone = options.timezone if stamps == "wall" else None
     turns = np.zeros(0, np.int64) if turns is None else turns
     index = frame.index
     assert isinstance(index, pd.DatetimeIndex)
     first = tuple(int(ns) for ns in index[turns[:MOST_TURNS]].as_unit("ns").asi8)
-    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, member, len(turns), first)
+    frame.attrs["file"] = FileFacts(
+        stamps, zone, tuple(contracts), source, member, len(turns), first, different
+    )
     return frame
 
 

@@ -26,7 +26,8 @@ _FIRST = 4096
 _OFTEN = 0.1
 """Share of rows with the time of the row before, from which each time is there twice."""
 _ZONE_NAME = re.compile(r" ([A-Z][A-Za-z_]+/[A-Za-z_]+)$")
-_DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{2,4}\b")
+_DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{4}\b")
+_TWO_DIGIT_YEAR = re.compile(r"\d\d?[/.]\d\d?[/.]\d\d\b")
 _DASHED_UTC = r"\d{8}-\d\d:\d\d:\d\d(?:\.\d+)?"
 _NAMED_UTC = r"\s*(?:UTC|GMT)$"
 _HALF_DAY = re.compile(r"\d\s*[AaPp]\.?[Mm]\.?$")
@@ -131,11 +132,14 @@ def _from_text(
                 f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is of a 12-hour clock; "
                 "export times of a 24-hour clock"
             )
-        apart = (
-            "; in two columns, Date and Time, such dates are read where a day above 12 tells the month"
-            if _DAY_OR_MONTH_FIRST.match(text[row])
-            else ""
-        )
+        apart = ""
+        if _DAY_OR_MONTH_FIRST.match(text[row]):
+            apart = (
+                "; in two columns, Date and Time, such dates are read where a day above 12 "
+                "tells the month"
+            )
+        elif _TWO_DIGIT_YEAR.match(text[row]):
+            apart = "; a year of two digits is read nowhere"
         raise InputError(
             f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; "
             f"{ACCEPTED}{apart}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def synthetic_bars(
     )
     if contract.full_size is not None:
         minutes = _micro(minutes, contract.symbol, seed)
-    opens = [new_york_to_utc_ns(str(date), RTH_FIRST_MINUTE) for date in dates]
+    opens = [new_york_to_utc_ns(str(one), RTH_FIRST_MINUTE) for one in dates]
     first = -model.NIGHT_MINUTES if session == "all" else 0
     offsets = np.arange(first, model.DAY_MINUTES) * _NS_PER_MINUTE
     stamps = (np.array(opens, np.int64)[:, None] + offsets[None, :]).ravel()
@@ -149,9 +150,11 @@ def business_days(start: str, days: int) -> NDArray[np.datetime64]:
     if isinstance(days, bool) or not isinstance(days, int) or days < 1:
         raise InputError(f"days is {days!r}; it must be a whole number, at least 1")
     try:
-        first = np.busday_offset(np.datetime64(start, "D"), 0, roll="forward")
+        # Not NumPy's, for which "now" is a day, and another one tomorrow.
+        day = date.fromisoformat(start)
     except (TypeError, ValueError):
         raise InputError(f"start is {start!r}; give a date such as 2025-01-06") from None
+    first = np.busday_offset(np.datetime64(day, "D"), 0, roll="forward")
     room = np.busday_count(first, np.datetime64(_LAST_DAY))
     if first < np.datetime64("1990-02-01") or days > room:
         raise InputError(

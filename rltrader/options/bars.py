@@ -89,7 +89,10 @@ Command = Callable[..., None]
 
 
 def bar_options(
-    data: Data, symbol: Symbol, symbol_help: str = "Contract of the file."
+    data: Data,
+    symbol: Symbol,
+    symbol_help: str = "Contract of the file.",
+    data_help: str = "File of one-minute bars; may be repeated.",
 ) -> Callable[[Command], Command]:
     """Add ``--data``, ``--symbol`` and how to read the file; the command gets them as ``bars``.
 
@@ -97,9 +100,10 @@ def bar_options(
         data: the file is an argument FILE, a required or an optional ``--data``, or several of them.
         symbol: ``--symbol`` is required, optional, may be given several times, or is not there.
         symbol_help: its help.
+        data_help: that of ``--data``, where there may be several.
     """
     options: list[Callable[[Command], Command]] = [
-        *_data_options(data),
+        *_data_options(data, data_help),
         *_symbol_options(symbol, symbol_help),
         click.option(
             "--format", type=click.Choice(FILE_FORMATS), help="Format of the file; detected by default."
@@ -138,13 +142,12 @@ def bar_options(
     return decorate
 
 
-def _data_options(data: Data) -> list[Callable[[Command], Command]]:
+def _data_options(data: Data, several: str) -> list[Callable[[Command], Command]]:
     path = click.Path(path_type=Path)
     if data == "argument":
         return [click.argument("bar_file", metavar="FILE", type=path)]
     if data == "several":
-        text = "File of one-minute bars; may be repeated."
-        return [click.option("--data", "bar_file", type=path, multiple=True, help=text)]
+        return [click.option("--data", "bar_file", type=path, multiple=True, help=several)]
     text = "File of one-minute bars" + ("." if data == "required" else "; synthetic ones by default.")
     return [click.option("--data", "bar_file", type=path, required=data == "required", help=text)]
 

@@ -23,7 +23,12 @@ PRUNERS = ("median", "halving", "none")
 
 @click.command()
 @config_option
-@bar_options("several", "several", "Contract of the file; of synthetic bars ES by default.")
+@bar_options(
+    "several",  # so that a second is refused; click would take the last alone
+    "several",
+    "Contract of the file; of synthetic bars ES by default.",
+    "File of one-minute bars of one market.",
+)
 @synthetic_options
 @click.option("--from", "first", default="", help="First New York date, of training and judging.")
 @click.option("--to", "last", default="", help="Last New York date, of training and judging.")

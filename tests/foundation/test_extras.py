@@ -104,3 +104,19 @@ def test_packages_are_told_by_the_extra_that_names_them(monkeypatch: pytest.Monk
 
 def test_what_is_installed_is_known_by_its_name_on_the_index() -> None:
     assert [extras.is_installed(name) for name in ("numpy", "no-such-package")] == [True, False]
+
+
+def test_sources_say_what_their_extras_bring(tmp_path: Path) -> None:
+    declared = PROJECT["optional-dependencies"]
+    found = extras.packages_in_sources()
+    assert set(found) <= set(declared)
+    assert {"coverage", "sb3-contrib", "stable-baselines3", "torch"} == set(found["reference"])
+    assert "six" in found["trader"]
+    assert found["sign"] == ("securesystemslib",)
+    assert extras.packages_in_sources(tmp_path) == {}
+    for text in ("[project]\nname = 'other'", "no = toml = ", "[tool]"):
+        (tmp_path / "pyproject.toml").write_text(text)
+        assert extras.packages_in_sources(tmp_path) == {}
+    text = f"[project]\nname = '{DISTRIBUTION}'\n[project.optional-dependencies]\n"
+    (tmp_path / "pyproject.toml").write_text(f"{text}all = ['{DISTRIBUTION}[one]']\none = ['a.b>=1']")
+    assert extras.packages_in_sources(tmp_path) == {"one": ("a.b",)}

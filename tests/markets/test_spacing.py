@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.errors import InputError
 from markets.spacing import (
     MINUTE,
     SECOND,
     bar_steps,
     infer_bar_seconds,
     longer_than_a_minute,
+    require_minutes,
     usual_step,
 )
 from tests.sentences import refuses
@@ -23,6 +25,14 @@ def index(seconds: list[float]) -> pd.DatetimeIndex:
     """Return times so many seconds after half past nine."""
     ns = np.array([round(second * SECOND) for second in seconds], np.int64)
     return pd.DatetimeIndex(BEGIN + ns, tz="UTC")
+
+
+def test_bars_apart_by_less_than_a_minute_are_refused() -> None:
+    for stamps in ([], [5], [0, MINUTE, 3 * MINUTE]):
+        require_minutes(np.array(stamps, np.int64), "ES.csv")
+    near = np.array([0, MINUTE, 2 * MINUTE - SECOND // 2, 5 * MINUTE])
+    with pytest.raises(InputError, match=r"^ES.csv: bars are 59\.5 seconds apart"):
+        require_minutes(near, "ES.csv")
 
 
 def test_steps_are_those_of_sorted_times_without_the_ones_that_repeat() -> None:

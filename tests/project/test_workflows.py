@@ -28,6 +28,8 @@ BY_HAND = {
 }
 """Sessions that no workflow runs, and why."""
 
+GATE_OF_A_RELEASE = "Install the wheel in a bare environment and run the gate from another folder"
+
 
 class Loader(yaml.SafeLoader):
     """Refuses a key that stands twice, whose second value would silently be the only one."""
@@ -88,12 +90,21 @@ def test_a_session_left_out_is_found(name: str) -> None:
 
 
 def test_a_release_installs_what_the_gate_needs() -> None:
-    name = "Install the wheel in a bare environment and run the gate from another folder"
-    text = step("release.yml", name)
+    text = step("release.yml", GATE_OF_A_RELEASE)
     extras = re.findall(r"\[([\w,]+)\]", text)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert extras == ["reference"]
     assert set(extras) <= set(project["optional-dependencies"])
+
+
+def test_a_release_runs_the_gate_as_long_as_its_verification_asks() -> None:
+    """The least of ``parity.gate.strength.LEAST`` comes of 20 episodes and 2,000 cases a symbol."""
+    text = step("release.yml", GATE_OF_A_RELEASE)
+    (asked,) = re.findall(r"rltrader\" parity run --episodes (\d+) --cases (\d+)$", text, re.M)
+    assert "parity verify" in text
+    assert "--least" not in text
+    assert int(asked[0]) >= 20
+    assert int(asked[1]) >= 2000
 
 
 def test_a_released_package_names_the_repository(tmp_path: Path) -> None:

@@ -54,6 +54,25 @@ def test_a_missing_extra_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch)
     assert CliRunner().invoke(doctor).exit_code == 1
 
 
+def test_a_clone_that_is_not_installed_misses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = module.is_installed
+    installed = packages_of_extras()
+    monkeypatch.setattr(module, "packages_of_extras", dict)
+    assert seen()["extra reference"].detail == ", ".join(installed["reference"])
+    monkeypatch.setattr(module, "is_installed", lambda name: name != "torch" and real(name))
+    found = seen()["extra reference"]
+    assert (found.state, found.detail) == ("missing", "without torch")
+    assert found.mend == f"python -m pip install -e '{ROOT}[reference]'"
+    assert CliRunner().invoke(doctor).exit_code == 1
+
+
+def test_extras_of_which_nothing_is_known_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("packages_of_extras", "packages_in_sources"):
+        monkeypatch.setattr(module, name, dict)
+    found = seen()
+    assert {found[f"extra {name}"].state for name in ("trader", "reference")} == {"missing"}
+
+
 def test_a_certificate_that_does_not_fit_says_why(tmp_path: Path) -> None:
     place = tmp_path / "reports" / "parity" / "certificate.json"
     place.parent.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from markets.readers import FORMATS
 from parity.admission import CERTIFICATE
 from rltrader import train
 from rltrader.__main__ import COMMANDS, app
-from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.lazy_group import Lazy, LazyGroup, name_of
 from rltrader.options import proof
 from rltrader.options.bars import FILE_FORMATS
 from rltrader.sweep import command, search
@@ -159,6 +160,29 @@ def test_an_option_is_read_from_the_environment_by_its_own_name(
     assert given["norm_reward"] is False
     own = {one.envvar for one in train.train.params}  # the command itself is as it was
     assert own == {None, "RLTRADER_REQUIRE_KEY"}
+
+
+def options_of(group: click.Group, within: click.Context) -> Iterator[tuple[str, click.Option]]:
+    """Yield every option as the command line finds it, with the variable that its words name."""
+    for name in group.list_commands(within):
+        one = group.get_command(within, name)
+        assert one is not None
+        here = click.Context(one, parent=within, info_name=name)
+        if isinstance(one, click.Group):
+            yield from options_of(one, here)
+        for param in one.params:
+            if isinstance(param, click.Option):
+                yield f"{here.auto_envvar_prefix}_{name_of(param)}".upper(), param
+
+
+def test_every_option_of_every_command_has_the_variable_that_its_words_name() -> None:
+    """Click goes by the names of parameters, so that ``parity run --data`` would be ``..._FILES``."""
+    found = dict(options_of(app, click.Context(app, auto_envvar_prefix="RLTRADER")))
+    assert {"RLTRADER_PARITY_RUN_DATA", "RLTRADER_DATA_CHECK_TZ", "RLTRADER_EXPORT_BUNDLE_TO"} <= set(
+        found
+    )
+    wrong = {name: one.envvar for name, one in found.items() if one.envvar != name}
+    assert set(wrong.values()) <= {"RLTRADER_REQUIRE_KEY"}
 
 
 def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:

@@ -42,7 +42,7 @@ BEFORE, AFTER = 12, 3
 def mixed_expiries(bars: Contents) -> Iterator[Finding]:
     """Yield that rows of two contracts are mixed, as symbols say or jumps back and forth."""
     own = [text for text in bars.file.contracts if contract_of(text) == bars.contract.symbol]
-    if len(own) > 1 and bars.file.turns >= len(bars.file.contracts):
+    if len(own) > 1 and bars.file.turns >= max(len(bars.file.contracts), bars.file.different):
         yield Finding(
             "two_contracts",
             bars.file.turns,

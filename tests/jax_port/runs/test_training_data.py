@@ -24,6 +24,7 @@ from markets.bars import FEATURES
 from markets.clock import new_york_dates
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.pattern import pattern_bars
+from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
 from tests.sentences import refuses
 
@@ -46,6 +47,18 @@ def test_a_range_keeps_its_first_and_its_last_day_whole() -> None:
     assert (facts["first"], facts["last"]) == (days[1], days[3])
     one = TrainingData(WEEK.sources, days[2], days[2])
     assert _days(one) == [days[2]]
+
+
+@pytest.mark.parametrize("first", ["", "2025-01-01"], ids=["whole", "cut"])
+def test_one_second_bars_are_not_trained_on(tmp_path: Path, first: str) -> None:
+    """A policy would learn from seconds what it is later asked in minutes."""
+    minutes = synthetic_bars("ES", days=1, seed=3).select(slice(0, 30))
+    path = tmp_path / "fine.csv"
+    write_bars(second_bars(minutes, seed=3), path)
+    data = from_options(files=[path], symbols=["ES"], first=first)
+    for read in (data.bars, lambda: data.prepared(CONFIG)):
+        with pytest.raises(InputError, match=r"fine\.csv: bars are 1 seconds apart"):
+            read()
 
 
 BARS = {

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -36,6 +37,18 @@ def address() -> Iterator[str]:
         yield service.address
         service.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize(("system", "reused"), [("posix", 1), ("nt", 0)])
+def test_a_port_is_taken_by_one_service_alone(
+    system: str, reused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows lets any number of sockets with this option bind one port."""
+    with monkeypatch.context() as patched:
+        patched.setattr("markets.advice.service.os", SimpleNamespace(name=system))
+        made = AdviceService(ask_rules, 0)
+    with made as service:
+        assert service.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == reused
 
 
 def message(view: MarketView, last: int, count: int = 80) -> dict[str, Any]:

@@ -155,6 +155,16 @@ def test_seconds_and_days_that_there_are_not() -> None:
     assert f"full 31 {'#' * 30} 380 or more" in page(REPORT, "ascii")
 
 
+def test_one_second_bars_are_not_fit_to_train_on() -> None:
+    for problems, others, verdict in (
+        ((), (), "Fit to evaluate on, not to train on, with 1 warning."),
+        ((), (finding("gaps"),), "Fit to evaluate on, not to train on, with 2 warnings."),
+        ((finding("gaps"),), (), "Not fit to train on: 1 problem."),
+    ):
+        found = replace(REPORT, problems=problems, warnings=(finding("second_bars"), *others))
+        assert page(found)[-3] == verdict
+
+
 def test_one_gap_is_listed_and_longer_bars_are_told_by_their_seconds() -> None:
     lines = page(replace(REPORT, step_seconds=300.0, largest_gaps=REPORT.largest_gaps[:1]))
     assert "bars 12,345, of which 6,789 from 09:30 to 16:59; 300 seconds apart" in lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,6 +115,56 @@ def test_a_file_says_where_its_symbols_turn(bars: Bars, tmp_path: Path, name: st
     one = write(some.assign(**{name: "ESM5"}).reset_index(), tmp_path / f"one{suffix}")
     file = read_frame(one).attrs["file"]
     assert (file.contracts, file.turns, file.turn_ns) == (("ESM5",), 0, ())
+
+
+def test_many_contracts_in_order_are_not_mixed(bars: Bars, tmp_path: Path) -> None:
+    """A file's first symbols are kept, and all of them are counted."""
+    years = [f"ES{month}{year}" for year in range(10, 17) for month in "HMUZ"]
+    names = np.repeat(years, len(bars) // len(years) + 1)[: len(bars)]
+    path = write(bars.frame.assign(symbol=names).reset_index(), tmp_path / "bars.csv")
+    file = read_frame(path).attrs["file"]
+    assert (file.turns, file.different) == (27, 28)
+    assert read_bars(path, "ES").digest == bars.digest
+
+
+@pytest.mark.parametrize("named", ["symbol", "date", "time"])
+def test_columns_that_pandas_stored_as_categories_are_read(
+    bars: Bars, tmp_path: Path, named: str
+) -> None:
+    moments = pd.DatetimeIndex(bars.frame.index)
+    frame = bars.frame.reset_index(drop=True).assign(
+        date=moments.strftime("%Y-%m-%d"),
+        time=moments.hour * 100 + moments.minute,
+        symbol=np.where(np.arange(len(bars)) < 500, "ESM5", "ESU5"),
+    )
+    frame[named] = frame[named].astype("category")
+    read = read_frame(write(frame, tmp_path / "bars.parquet"))
+    assert list(read.index) == list(moments)
+    assert (read.attrs["file"].contracts, read.attrs["file"].turns) == (("ESM5", "ESU5"), 1)
+
+
+@pytest.mark.parametrize("named", ["symbol", "date", "time"])
+@pytest.mark.parametrize("cell", [b"\xd1", [1], {"a": 1}], ids=["bytes", "list", "struct"])
+def test_a_column_that_holds_no_text_is_refused(
+    bars: Bars, tmp_path: Path, named: str, cell: object
+) -> None:
+    some = bars.frame.iloc[:50].reset_index(drop=True)
+    moments = pd.DatetimeIndex(bars.frame.index[:50])
+    frame = some.assign(
+        date=moments.strftime("%Y-%m-%d"), time=moments.strftime("%H:%M"), symbol="ESM5"
+    )
+    frame[named] = pd.Series([cell] * 50)
+    with refuses():
+        read_frame(write(frame, tmp_path / "bars.parquet"))
+
+
+def test_a_symbol_in_another_encoding_is_named_by_its_line(bars: Bars, tmp_path: Path) -> None:
+    """Beyond what is looked at before the file is read."""
+    text = bars.frame.assign(symbol="ESM5").to_csv()
+    assert len(text) > 2**17
+    (path := tmp_path / "bars.csv").write_bytes(text[:-2].encode() + b"\xd1\n")
+    with refuses():
+        read_frame(path)
 
 
 def test_a_ticker_above_the_columns_is_held_against_the_symbol(bars: Bars, tmp_path: Path) -> None:

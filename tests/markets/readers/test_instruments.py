@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pyarrow as pa
 import pytest
 
 from foundation.errors import InputError
-from markets.readers.instruments import choose, listed_instruments, ranked_instruments
+from markets.readers.instruments import choice_of, choose, listed_instruments, ranked_instruments
 from markets.readers.table import RawTable
 
 
@@ -54,10 +56,35 @@ def test_what_is_not_there_is_refused_with_what_there_is() -> None:
 def test_instruments_stand_by_their_rows_and_then_by_name() -> None:
     many = table(symbol=[*"ccbbbgfeda", *"ff", "a long\nname of mostly twenty"])
     ranked = ranked_instruments(many, "symbol")
-    names = ["b", "f", "c", "a", "a long name of mostl", "d", "e", "g"]
+    names = ["b", "f", "c", "a", "a long\nname of mostly twenty", "d", "e", "g"]
     assert ranked == list(zip(names, [3, 3, 2, 1, 1, 1, 1, 1], strict=True))
     six = "b (3 rows), f (3 rows), c (2 rows), a (1 rows), a long name of mostl (1 rows), d (1 rows)"
     assert listed_instruments(ranked[:6]) == six
     assert listed_instruments(ranked[:7]) == f"{six} and 1 more"
     assert listed_instruments(ranked) == f"{six} and 2 more"
     assert listed_instruments(ranked[2:3]) == "c (2 rows)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["x", *["@ES-202503-CME-FUTURE"] * 2], "@ES-202503-CME-FUTURE"),
+        (["ES 03-25", "ES 06-25"], "'ES 03-25'"),
+        (["a  b", "c"], "'a  b'"),
+        (["ESH5-ESM5", "ESM5"], "ESM5"),
+        (["ESH5-ESM5", "ESM5-ESU5"], "ESH5-ESM5"),
+        ([None, None, "", "", "NQH5"], "NQH5"),
+        (["two\nlines", "two\nlines", "x" * 61, "ESM5"], "ESM5"),
+    ],
+)  # fmt: skip
+def test_an_example_is_a_name_that_picks_it(cells: list[str | None], words: str) -> None:
+    """The whole name, as a shell takes it, however short the list shows it."""
+    made = table(symbol=cells)
+    told = choice_of(ranked_instruments(made, "symbol"))
+    assert told == f"pick one, for example --instrument {words}"
+    (name,) = shlex.split(words)
+    assert len(choose(made, ["symbol"], name).table) == cells.count(name)
+
+
+def test_where_no_name_can_be_typed_none_is_an_example() -> None:
+    assert choice_of([(None, 3), ("a\nb", 2), ("y" * 61, 1)]) == "pick one with --instrument"

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from markets import Bars, InputError
@@ -42,6 +44,18 @@ def test_a_day_above_twelve_tells_the_month(bars: Bars, tmp_path: Path, form: st
     few = bars.select(slice(0, 800))  # 11 and 12 March
     with refuses():
         read_bars(save(few, path, local(few).strftime(form)), "ES", timezone=NEW_YORK)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("stored_once", [False, True])
+def test_parquets_text_of_every_type_is_read_alike(
+    bars: Bars, tmp_path: Path, kind: pa.DataType, stored_once: bool
+) -> None:
+    table = pa.Table.from_pandas(bars.frame, preserve_index=False)
+    stamps = pa.array(local(bars).strftime("%m/%d/%Y %H:%M").tolist(), kind)
+    stored = stamps.cast(pa.string()).dictionary_encode() if stored_once else stamps
+    pq.write_table(table.append_column("timestamp", stored), path := tmp_path / "bars.parquet")
+    assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
 
 
 @pytest.mark.parametrize("cell", ["Total", "timestamp", "2025-03-12 09:30", ""])
@@ -141,6 +155,31 @@ def test_whole_numbers_that_may_be_hours_or_minutes_are_refused(
 ) -> None:
     with refuses():
         clocks(save, numbers)
+
+
+@pytest.mark.parametrize("cell", ["", "  ", None], ids=["empty", "spaces", "null"])
+@pytest.mark.parametrize("row", [0, 3])
+def test_a_row_without_its_time_of_day_is_refused(
+    bars: Bars, tmp_path: Path, cell: str | None, row: int
+) -> None:
+    """It would be read as the midnight of its date, which is a time like any other."""
+    moments = pd.DatetimeIndex(bars.frame.index)
+    frame = bars.frame.reset_index(drop=True)
+    frame.insert(0, "date", moments.strftime("%Y-%m-%d"))
+    frame.insert(1, "time", moments.strftime("%H:%M:%S.%f"))
+    assert list(read_frame(_saved(frame, tmp_path / "whole.parquet")).index) == list(moments)
+    frame.loc[row, "time"] = cell
+    for name in ("bars.csv", "bars.parquet"):
+        with pytest.raises(InputError, match=rf"{name}, (line {row + 2}|row {row + 1}): time is empty"):
+            read_frame(_saved(frame, tmp_path / name))
+
+
+def _saved(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
 
 
 def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:

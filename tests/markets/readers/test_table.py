@@ -152,7 +152,9 @@ def test_twenty_different_cells_are_told(count: int) -> None:
     names = [f"S{number}" for number in range(count)]
     table = raw(symbol=[name for name in names for _ in range(3)])
     assert table.distinct("symbol") == tuple(names[:20])
+    assert table.different("symbol") == count
     assert raw(symbol=["", "A", None]).distinct("symbol") == ("", "A")
+    assert raw(symbol=["", "A", None, "A"]).different("symbol") == 3
 
 
 @pytest.mark.parametrize("row", [0, 1, 3])

@@ -259,6 +259,7 @@ def test_times_that_are_stored_once_each_are_read_as_others() -> None:
             "remove America/New_York and pass --tz America/New_York",
         ),
         ("9/2/2025", "is not understood; .*; in two columns, Date and Time, such dates are read"),
+        ("9/2/25 09:31", "is not understood; .*; a year of two digits is read nowhere"),
         ("from 9/2/2025", "is not understood; write [^;]*$"),
         (None, "the time is missing"),
     ],

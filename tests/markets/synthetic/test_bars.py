@@ -327,6 +327,12 @@ def test_seconds_say_what_they_are_made_of() -> None:
     assert second_bars(minutes, seed=9).source == "synthetic RTY, seed 4, seconds with seed 9"
 
 
+@pytest.mark.parametrize("start", ["", "NaT", "now", "2025", "2025-01", "2025-02-30", 20250106])
+def test_days_begin_with_a_date_that_is_the_same_tomorrow(start: str) -> None:
+    with pytest.raises(InputError, match=rf"^start is {start!r}; give a date such as 2025-01-06$"):
+        business_days(start, 1)
+
+
 @pytest.mark.parametrize(
     ("start", "days", "fits"),
     [

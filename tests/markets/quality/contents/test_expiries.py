@@ -189,6 +189,14 @@ def test_symbols_that_come_again_are_mixed(turns: int, mixed: bool) -> None:
     assert [one.count for one in found] == [turns] * mixed
 
 
+@pytest.mark.parametrize(("turns", "mixed"), [(44, False), (45, True)])
+def test_more_contracts_in_order_than_a_file_names(turns: int, mixed: bool) -> None:
+    """Eleven years of quarters change 44 times, and only their first symbols are kept."""
+    file = FileFacts("wall", contracts=("ESH5", "ESM5"), turns=turns, different=45)
+    found = list(mixed_expiries(replace(made(np.full(40, 20.0)), file=file)))
+    assert [one.count for one in found] == [turns] * mixed
+
+
 def sessions_of(moves: list[float], gaps: list[int]) -> Contents:
     """Return sessions of fifty bars, each of which opens some points beside the last close.
 
