@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
             killedAt = Never, pressedAt = Never, startHeld, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000, entryAt = -60000;
+        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000, entryAt = -60000, lessAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, unseenAtEnd, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -211,6 +211,7 @@ namespace RLTrader.Host
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
+            if (Exchange.Own * Exchange.Foreign < 0) lessAt = Now; // someone else has closed a part
             bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
             if (Exchange.Own != 0)
             {
