@@ -25,8 +25,8 @@ namespace RLTrader
         /// so that the strategy's own orders would open another.</summary>
         public bool Gone { get; private set; }
 
-        /// <summary>Whether the account has held less than the strategy's trade, on its side, for too long: someone else
-        /// closed a part of it, so that the strategy's own orders would turn it.</summary>
+        /// <summary>Whether the account has held less than the strategy's trade, on its side, for too long: someone
+        /// else closed a part of it, so that the strategy's own orders would turn it.</summary>
         public bool Less { get; private set; }
 
         /// <summary>Whether an account is traded.</summary>

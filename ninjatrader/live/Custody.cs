@@ -27,7 +27,7 @@ namespace RLTrader
         private readonly SteadyClock clock = new SteadyClock();
         private DateTime now, wall, connectedSince = DateTime.MinValue; // waits go by now, ends by the wall's clock
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
+        private DateTime? entrySent, exitSent, exitTried, barEnds, bareSince, straySince, phantomSince, platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
         {
@@ -84,6 +84,7 @@ namespace RLTrader
         public void BarClosed(DateTime openUtc)
         {
             Measure();
+            barEnds = openUtc.AddMinutes(1);
             barFlatAt = guard.FlatAt(openUtc, orders.SessionEnd(openUtc));
             barIsLate = openUtc.AddMinutes(1) >= barFlatAt;
             Reconcile();
@@ -114,6 +115,7 @@ namespace RLTrader
             if (guard.Block != Block.None) return Withheld.Blocked;
             if (orders.PlatformNet != 0) return Withheld.Platform;
             if (account.Occupied || account.Young(now)) return Withheld.Account;
+            if (Reachable && OffTheClock()) return Withheld.OffTheClock;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 

@@ -8,7 +8,7 @@ namespace RLTrader
     public enum Skip { None, Historical, Warming, Late, Closed, Opening, Leaving, Disagrees, Halted }
 
     /// <summary>Why a decision to enter was not carried out.</summary>
-    public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected }
+    public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected, OffTheClock }
 
     /// <summary>The strategy without NinjaTrader. One instance is one run; its methods are called one at a
     /// time.</summary>

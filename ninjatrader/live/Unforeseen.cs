@@ -1,5 +1,5 @@
-// What befalls a trade from outside: someone else closes it or a part of it, or the platform believes in one that is not
-// there; and at which price it is then closed in the ledger.
+// What comes from outside: bars come late, someone else closes a trade or a part of it, or the platform believes in one
+// that is not there; and at which price it is then closed in the ledger.
 using System;
 using System.Collections.Generic;
 
@@ -7,6 +7,23 @@ namespace RLTrader
 {
     public sealed partial class Custody
     {
+        private bool toldOffTheClock;
+
+        // Whether the newest bar ended too long ago to trade on, since prices had stopped or come late, or has not yet
+        // ended by the clock, which is then wrong or in another zone than the bars.
+        private bool OffTheClock()
+        {
+            if (barEnds == null) return false;
+            TimeSpan age = wall - barEnds.Value;
+            if (age <= Patience.OldBar && age >= -Patience.EarlyBar) return false;
+            if (!toldOffTheClock)
+                orders.Tell("no entry is sent on a bar that ended at " + JsonLine.Time(barEnds.Value)
+                    + " and was told at " + JsonLine.Time(wall) + "; look whether prices come at once, and at the clock"
+                    + " and the time zone of machine and platform", false);
+            toldOffTheClock = true;
+            return true;
+        }
+
         // Whether someone else has closed a part of the trade, and no exit is on its way that may yet close the rest.
         private bool PartTaken
         {

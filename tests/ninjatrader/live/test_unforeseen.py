@@ -1,4 +1,4 @@
-"""What befalls a trade from outside, news by news: a part of it is closed by hand."""
+"""What befalls a trade from outside, news by news: bars come late, a part of it is closed by hand."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ import pytest
 
 from parity.export_chain.csharp import MISSING, available
 from tests.ninjatrader.compiled import compiled
-from tests.ninjatrader.live.test_custody import LONG, steps_of
+from tests.ninjatrader.live.test_custody import BEGIN, FLAT, LONG, steps_of
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 DIFFER = "and the strategy 3, nothing is opened until they agree"
+OLD = "quiet: no entry is sent on a bar that ended at"
+LOOK = "look whether prices come at once, and at the clock and the time zone of machine and platform"
 TAKEN = "loud: someone else has closed a part of the trade, the rest is being closed, flatten"
 
 STORIES = {
+    "a bar is told late, once": f"""{BEGIN}; bar -230 ->; {FLAT} None; bar -231 ->
+{FLAT} OffTheClock
+at 11 -> {OLD} 2025-03-10T14:57:09Z and was told at 2025-03-10T15:00:10Z, {LOOK}
+bar -3600 ->; {FLAT} OffTheClock; bar 0 ->; {FLAT} None; at 12 ->""",
+    "a bar ends in the time to come": f"""{BEGIN}; bar 9 ->; {FLAT} None; bar 11 ->
+{FLAT} OffTheClock
+at 11 -> {OLD} 2025-03-10T15:01:11Z and was told at 2025-03-10T15:00:10Z, {LOOK}""",
     "someone else closes a part": f"""{LONG}; account 2 1 ->; at 12 ->; at 23.9 ->
 at 24 -> loud: the account holds 2 {DIFFER}, {TAKEN}
 ? -> 3 3 5000 | 1 20000 19988 20036 | Halted Platform halted flattens; at 25 ->
