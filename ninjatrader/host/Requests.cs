@@ -188,7 +188,9 @@ namespace RLTrader.Host
             if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
             // At the start what it closes is not its own.
             bool first = !over && !flattens && newer != null && newer.Custody.Trade.Net != 0;
-            if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
+            bool taken = Now - lessAt < 25000; // such an account is flattened at once, and for good
+            lasting |= first && taken;
+            if (first && exitsAsked < 2 && !taken) Wrong("the account is flattened after " + exitsAsked + " exits");
             flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
             // At the start the strategy asks for the connection itself; later it is told of its loss.

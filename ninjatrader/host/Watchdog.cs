@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
             killedAt = Never, pressedAt = Never, startHeld, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000, entryAt = -60000;
+        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000, entryAt = -60000, lessAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, unseenAtEnd, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -128,6 +128,7 @@ namespace RLTrader.Host
                     && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
+                calm &= simulation.Behind < 50; // else no bar is of the clock's time
                 calm &= flatBars > 1 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
                 calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 calm &= Now < simulation.Scenario.Reopens || Now > simulation.Scenario.Reopens + 20 * 60000;
@@ -211,6 +212,7 @@ namespace RLTrader.Host
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
+            if (Exchange.Own * Exchange.Foreign < 0) lessAt = Now; // someone else has closed a part
             bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
             if (Exchange.Own != 0)
             {

@@ -10,8 +10,8 @@ namespace RLTrader
         private readonly IOrders orders;
         private bool watched, wasYoung, unknown = true; // the last: not heard of for long enough with a connection
         private DateTime begun;
-        private DateTime? since, goneSince, calmSince, leavingSince, compared;
-        private int held;
+        private DateTime? since, goneSince, lessSince, calmSince, leavingSince, compared;
+        private int held, told, netBefore; // the account's, what of it the user was told last, the strategy's
 
         public AccountCheck(IOrders orders) { this.orders = orders; }
 
@@ -24,6 +24,10 @@ namespace RLTrader
         /// <summary>Whether the strategy's trade has been gone from the account for too long: someone else closed it,
         /// so that the strategy's own orders would open another.</summary>
         public bool Gone { get; private set; }
+
+        /// <summary>Whether the account has held less than the strategy's trade, on its side, for too long: someone
+        /// else closed a part of it, so that the strategy's own orders would turn it.</summary>
+        public bool Less { get; private set; }
 
         /// <summary>Whether an account is traded.</summary>
         public bool Watched { get { return watched; } }
@@ -79,6 +83,7 @@ namespace RLTrader
             watched = onAccount;
             begun = now;
             held = onAccount ? orders.AccountNet : 0;
+            told = held;
             Disagrees = held != 0;
             if (Disagrees)
                 orders.Tell("the account holds " + held + " of the instrument at the start, which are not the "
@@ -89,7 +94,8 @@ namespace RLTrader
             return Disagrees || left;
         }
 
-        /// <summary>Compare; say once when the two begin to differ and once when they agree again.</summary>
+        /// <summary>Compare; say when the two begin to differ, when the account then changes, and when they agree
+        /// again.</summary>
         /// <param name="unsure">Whether a difference says nothing: without a connection, or while all is
         /// flattened.</param>
         public void Compare(int net, DateTime now, bool unsure)
@@ -102,6 +108,12 @@ namespace RLTrader
             if (!gone) goneSince = null;
             else if (goneSince == null) goneSince = now;
             Gone = gone && now - goneSince.Value >= Patience.Account;
+            bool less = held * net > 0 && Math.Abs(held) < Math.Abs(net) && !unsure;
+            // While an entry fills, news of each part may come late, and say less than the executions all along.
+            if (!less || net != netBefore) lessSince = null;
+            netBefore = net;
+            if (less && lessSince == null) lessSince = now;
+            Less = less && now - lessSince.Value >= Patience.Account;
             if (held == net || unsure)
             {
                 since = null;
@@ -109,9 +121,11 @@ namespace RLTrader
                 Disagrees &= unsure;
                 return;
             }
-            if (since == null) since = now;
-            if (Disagrees || now - since.Value < Patience.Account) return;
+            bool known = Disagrees && held == told;
+            if (since == null || known) since = now;
+            if (known || now - since.Value < Patience.Account) return;
             Disagrees = true;
+            told = held;
             orders.Tell("the account holds " + held + " and the strategy " + net
                 + "; nothing is opened until they agree",
                 true);

@@ -10,7 +10,7 @@ namespace RLTrader
     public enum Trouble { None, Rejected, ChangeRefused }
 
     /// <summary>The order state machine of one run.</summary>
-    public sealed class Custody
+    public sealed partial class Custody
     {
         private const int MostExits = 2;
         public readonly Trade Trade = new Trade();
@@ -27,7 +27,7 @@ namespace RLTrader
         private readonly SteadyClock clock = new SteadyClock();
         private DateTime now, wall, connectedSince = DateTime.MinValue; // waits go by now, ends by the wall's clock
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
+        private DateTime? entrySent, exitSent, exitTried, barEnds, bareSince, straySince, phantomSince, platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
         {
@@ -84,6 +84,7 @@ namespace RLTrader
         public void BarClosed(DateTime openUtc)
         {
             Measure();
+            barEnds = openUtc.AddMinutes(1);
             barFlatAt = guard.FlatAt(openUtc, orders.SessionEnd(openUtc));
             barIsLate = openUtc.AddMinutes(1) >= barFlatAt;
             Reconcile();
@@ -114,6 +115,7 @@ namespace RLTrader
             if (guard.Block != Block.None) return Withheld.Blocked;
             if (orders.PlatformNet != 0) return Withheld.Platform;
             if (account.Occupied || account.Young(now)) return Withheld.Account;
+            if (Reachable && OffTheClock()) return Withheld.OffTheClock;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
@@ -213,6 +215,11 @@ namespace RLTrader
             {
                 if (orders.AccountNet == 0) Abandon();
                 flattening.Look(now);
+                return;
+            }
+            if (PartTaken)
+            {
+                CloseRest();
                 return;
             }
             if (ShowsLate) FlattenFirst();
@@ -335,42 +342,11 @@ namespace RLTrader
             if (!orders.Exit(Trade.Side, quantity, reason)) exitSent = null;
         }
 
-        // Someone else has closed the trade: the orders left behind would open another.
-        private void LetGo()
-        {
-            halted = true;
-            foreach (OwnOrder order in Trade.Orders)
-                if (order.Live) Cancel(order);
-            Abandon();
-        }
-
-        // Nothing is held any more; executions that are still on their way count as told where their orders show them.
-        private void Abandon()
-        {
-            foreach (OwnOrder order in new List<OwnOrder>(Trade.Orders))
-                Trade.Infer(order, orders.FilledAt(order), now, TimeSpan.Zero);
-            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
-            Follow();
-        }
-
         private void Cancel(OwnOrder order)
         {
             if (order.CancelAsked != null && now - order.CancelAsked.Value < Patience.Exit) return;
             order.CancelAsked = now;
             orders.Cancel(order);
-        }
-
-        // The platform believes in a position that is not there, and would close it at the end of the session.
-        private bool Phantom()
-        {
-            if (Trade.Foreseen != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
-            else if (phantomSince == null) phantomSince = now;
-            if (phantomSince == null || now - phantomSince.Value < Patience.Account) return false;
-            phantomSince = now;
-            halted = true;
-            orders.Tell("the platform believes in a position that is not there; the strategy stops itself", true);
-            orders.Stop();
-            return true;
         }
 
         // A stop, a target or an exit without a trade would open one; the platform cancels the first two, unless it has
@@ -383,16 +359,6 @@ namespace RLTrader
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             foreach (OwnOrder order in strays) Cancel(order);
             return true;
-        }
-
-        // A stop to sell has to lie below the bid, one to buy above the ask.
-        private bool AtMarket(long stop) { return Trade.Side * (Quote(Trade.Net) - stop) < orders.StopRoom; }
-
-        // The price in ticks at which a position could be left; the newest close where nothing is quoted.
-        private long Quote(int net)
-        {
-            double points = net > 0 ? orders.Bid : orders.Ask;
-            return points > 0 ? agent.Stream.ToTicks(points) : agent.Stream.CloseTicks;
         }
     }
 }

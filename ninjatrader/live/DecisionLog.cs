@@ -23,7 +23,7 @@ namespace RLTrader
             "an exit is on its way", "the account holds another position", "halted"
         };
         private static readonly string[] WithheldNames =
-            { null, "flat by", "blocked", "platform", "account", "not connected" };
+            { null, "flat by", "blocked", "platform", "account", "not connected", "off the clock" };
         private static readonly string[] TroubleNames = { "none", "rejected", "change refused" };
 
         private readonly object gate = new object();

@@ -8,7 +8,7 @@ namespace RLTrader
     public enum Skip { None, Historical, Warming, Late, Closed, Opening, Leaving, Disagrees, Halted }
 
     /// <summary>Why a decision to enter was not carried out.</summary>
-    public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected }
+    public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected, OffTheClock }
 
     /// <summary>The strategy without NinjaTrader. One instance is one run; its methods are called one at a
     /// time.</summary>
@@ -22,7 +22,7 @@ namespace RLTrader
         private readonly SteadyClock clock = new SteadyClock();
         private static readonly TimeSpan Hole = TimeSpan.FromMinutes(6);
         private DateTime lastBar = DateTime.MinValue, lastBeat = DateTime.MinValue, lastKept = DateTime.MinValue;
-        private bool toldDisorder;
+        private bool toldDisorder, written; // the last: the newest bar's line
 
         public LiveTrader(Agent agent, IOrders orders, Guard guard, DecisionLog log, TimeSpan heartbeat)
         {
@@ -49,6 +49,21 @@ namespace RLTrader
         public void Bar(DateTime openUtc, double[] ohlcv)
         {
             if (!InOrder(openUtc, ohlcv)) return;
+            int before = Agent.Stream.Count;
+            written = false;
+            try { Take(openUtc, ohlcv); }
+            catch (Exception)
+            {
+                // The bar counts all the same, and without its line nobody could replay what comes after it.
+                Skip skip = Mode == Mode.Historical ? Skip.Historical : Skip.Halted;
+                if (Agent.Stream.Count > before && !written)
+                    Write(openUtc, ohlcv, skip, Withheld.None, PositionTracker.Hold);
+                throw;
+            }
+        }
+
+        private void Take(DateTime openUtc, double[] ohlcv)
+        {
             bool kept = Agent.OnBar(openUtc, ohlcv[1], ohlcv[2], ohlcv[3], ohlcv[4]);
             if (kept) TellOfGap(openUtc);
             if (Mode == Mode.Historical)
@@ -163,6 +178,7 @@ namespace RLTrader
         private void Write(DateTime openUtc, double[] ohlcv, Skip skip, Withheld withheld, int action)
         {
             log.Bar(Agent, openUtc, ohlcv, Mode, action, skip, withheld, Custody.FlatMinute);
+            written = true;
         }
     }
 }

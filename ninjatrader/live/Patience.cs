@@ -32,6 +32,13 @@ namespace RLTrader
         /// <summary>News of the account's position may come so long after the fill that changed it.</summary>
         public static readonly TimeSpan News = TimeSpan.FromSeconds(10);
 
+        /// <summary>A bar may have ended so long ago and still be traded on: it is told by the next one's first price,
+        /// and some minutes have none.</summary>
+        public static readonly TimeSpan OldBar = TimeSpan.FromMinutes(3);
+
+        /// <summary>A bar may end so long after the machine's clock, which may be a little slow.</summary>
+        public static readonly TimeSpan EarlyBar = TimeSpan.FromMinutes(1);
+
         /// <summary>Between two tries of an exit.</summary>
         public static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
     }

@@ -68,7 +68,7 @@ SKIPPED = (
     "an entry is on its way",
     *GIVEN_UP,
 )
-WITHHELD = (None, "flat by", "blocked", "platform", "account", "not connected")
+WITHHELD = (None, "flat by", "blocked", "platform", "account", "not connected", "off the clock")
 
 
 @pytest.fixture(scope="module")

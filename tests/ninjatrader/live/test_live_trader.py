@@ -20,7 +20,11 @@ public sealed class Wishes : IPolicy, IDisposable
     public int Next;
     public Manifest Manifest { get; set; }
     public double[] Logits { get { return new double[] { 3, 2, 1, 0, -1, -2 }; } }
-    public int Decide(float[] observation, bool[] mask) { return Next; }
+    public int Decide(float[] observation, bool[] mask)
+    {
+        if (Next > 5) throw new InvalidOperationException("a policy that fails");
+        return Next;
+    }
     public void Dispose() { Console.WriteLine("disposed"); }
 }
 
@@ -55,8 +59,17 @@ public static class Show
             if (words[0] == "account") world.AccountNet = (int)x[1];
             if (words[0] == "up") trader.Custody.Connection(true);
             if (words[0] == "wish") policy.Next = (int)x[1];
-            if (words[0] == "bar") trader.Bar(Begin.AddMinutes(x[1]), words.Length < 3
-                ? new[] { 5000.0, 5001, 4999, 5000, 10 } : new[] { x[2], x[3], x[4], x[5], x[6] });
+            if (words[0] == "bar")
+            {
+                double[] ohlcv = words.Length < 3 ? new[] { 5000.0, 5001, 4999, 5000, 10 }
+                    : new[] { x[2], x[3], x[4], x[5], x[6] };
+                try { trader.Bar(Begin.AddMinutes(x[1]), ohlcv); }
+                catch (InvalidOperationException error)
+                {
+                    Console.WriteLine("threw: " + error.Message);
+                    trader.Custody.Halt();
+                }
+            }
             if (words[0] == "fill") trader.Filled(words[1], "RLTrader", null,
                 (Role)Enum.Parse(typeof(Role), words[2]), (int)x[3], (int)x[4], x[5],
                 () => Begin.AddSeconds(9));
@@ -194,3 +207,11 @@ def test_why_an_order_ended_is_written_where_it_matters(program: Path) -> None:
         ("h", True, "rejected"),
         ("i", False, "rejected"),
     ]
+
+
+def test_a_bar_on_which_something_throws_has_its_line(program: Path) -> None:
+    bars = [f"bar {n}" for n in range(30)]
+    told, log = run(program, "begin Virtual", *bars[:25], "wish 6", *bars[25:])
+    assert told == ["threw: a policy that fails"]
+    assert [line["number"] for line in log] == list(range(30))
+    assert [line.get("skipped") for line in log[24:]] == [None, *["halted"] * 5]
