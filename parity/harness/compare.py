@@ -78,21 +78,27 @@ def differ_in_single(rule: Rule, a: Array, b: Array) -> tuple[Array, Array, Arra
     Returns:
         Where they differ (bool, their shape), by how much, in ulps, and where beyond the rule's bound.
     """
-    if discrete(a, b) or rule.kind == "exact":
-        apart = rule.apart(a, b)
-        differs = ~((a == b) | (_nan(a) & _nan(b)))
-        return differs, apart, np.zeros(a.shape), np.zeros(a.shape, bool)
+    if discrete(a, b):
+        return a != b, rule.apart(a, b), np.zeros(a.shape), np.zeros(a.shape, bool)
     dtype = narrower(a, b)
+    if rule.kind == "exact":  # numbers with a fraction that are declared equal have a bound of nothing
+        differs, apart = ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
+        return differs, apart, _in_ulps(apart, a, b, dtype), differs
     with np.errstate(over="ignore", invalid="ignore"):
         x, y = a.astype(dtype), b.astype(dtype)
     apart = rule.apart(x, y)
-    size = np.fmax(np.abs(x.astype(np.float64)), np.abs(y.astype(np.float64)))
-    gap = spacing(size, dtype)
-    ulps = np.where(apart > 0, apart / np.where(gap > 0, gap, 1.0), 0.0)
+    ulps = _in_ulps(apart, x, y, dtype)
     beyond = np.zeros(a.shape, bool)
     if rule.ulps is not None:
         beyond = (ulps > rule.ulps) & (apart > rule.floor)
     return apart > 0, apart, ulps, beyond
+
+
+def _in_ulps(apart: Array, a: Array, b: Array, dtype: np.dtype) -> Array:
+    """Return differences in units in the last place of the larger number, in a floating dtype."""
+    size = np.fmax(np.abs(a.astype(np.float64)), np.abs(b.astype(np.float64)))
+    gap = spacing(size, dtype)
+    return np.where(apart > 0, apart / np.where(gap > 0, gap, 1.0), 0.0)
 
 
 def differ_in_double(
@@ -182,3 +188,41 @@ def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | No
     within = np.isfinite(spread) & (rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)
     # Where the inputs decide whether there is a number at all, only the same one is explained by them.
     return np.asarray(within | np.any([rule.apart(a, other) == 0 for other in nudged], axis=0))
+
+
+def no_rounding(a: Array, b: Array) -> Array:
+    """Return where two arrays differ at the precision of the narrower as rounding by itself makes
+    nothing differ: in whole numbers and flags, and in whether there is a finite number at all."""
+    if discrete(a, b):
+        return np.asarray(a != b)
+    dtype = narrower(a, b)
+    return np.asarray(_class_of(a, dtype) != _class_of(b, dtype))
+
+
+def reached(rule: Rule, a: Array, b: Array, nudged: list[tuple[Array, Array]]) -> Array:
+    """Return where tiny changes of the inputs explain such a difference: bool, the arrays' shape.
+
+    Args:
+        rule: of the field.
+        a, b: reference's and port's values.
+        nudged: the same of both, after the inputs were changed, several times; None of a side that
+            cannot be put in a state.
+    """
+    pairs = [(a, b, other) for _, other in nudged if other is not None]
+    pairs += [(b, a, other) for other, _ in nudged if other is not None]
+    found = np.zeros(a.shape, bool)
+    for wanted, own, other in pairs:
+        if discrete(a, b):
+            found |= rule.apart(a, b) <= SENSITIVITY * rule.apart(own, other)
+        else:
+            dtype = narrower(a, b)
+            found |= _class_of(other, dtype) == _class_of(wanted, dtype)
+    return found
+
+
+def _class_of(values: Array, dtype: np.dtype) -> Array:
+    """Return 0 for a number that a dtype holds, 1 and -1 for an endless one, 2 for none: int8."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = values.astype(dtype)
+    kinds = np.isposinf(values).astype(np.int8) - np.isneginf(values)
+    return np.asarray(np.where(np.isnan(values), 2, kinds))
