@@ -16,9 +16,11 @@ from parity.harness.compare import (
     SENSITIVITY,
     FieldLabels,
     default_rule,
+    finite_size,
     label,
     narrower,
     no_rounding,
+    own_numbers,
     reached,
 )
 from parity.harness.fields import Rule
@@ -209,6 +211,8 @@ class Judge:
             side = self.pair.port if self.pair.port.can_write else self.pair.reference
             nudged = self._nudged(cases, seeds, native.state, side)
         labels = {}
+        parts = (native.state, cases.action, native.reference.fields, native.port.fields)
+        most = own_numbers(len(cases), *parts)
         for name, a in native.reference.fields.items():
             if name in self.skipped or name in self.random:
                 continue
@@ -218,9 +222,12 @@ class Judge:
                 wide = (a, b)
             others = None if nudged is None else [one.fields[name] for one in nudged]
             compared = native.reference.final_of(name) & native.port.final_of(name)
-            largest = self._seen(name, a, native.state.get(name))
+            before = native.state.get(name)
+            largest, own = self._seen(name, a, before), most.reshape(-1, *(1,) * (a.ndim - 1))
+            if before is not None:
+                own = np.maximum(own, finite_size(before))
             both = (a, b) if self.pair.port.can_write else (b, a)  # the second one's inputs are changed
-            labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest)
+            labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest, own)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
             labels[name].beyond &= cases.source != "boundary"
         evidence = Evidence(cases, native, double, labels, seeds=seeds)
@@ -268,9 +275,7 @@ class Judge:
         largest = self._largest.get(name, np.zeros(after.shape[1:]))
         for values in (after, before):
             if values is not None:
-                size = np.abs(values.astype(np.float64))
-                finite = np.where(np.isfinite(size), size, 0.0)
-                largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
+                largest = np.maximum(largest, finite_size(values).max(axis=0, initial=0.0))
         self._largest[name] = largest
         return largest
 

@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.harness.compare import default_rule, differ_in_double, differ_in_single, discrete
+from parity.harness.compare import (
+    default_rule,
+    differ_in_double,
+    differ_in_single,
+    discrete,
+    own_numbers,
+)
 from parity.harness.contract.forms import FORM_ULPS
 from parity.harness.findings import Answer
 from parity.harness.judge import Arm, Evidence, Judge
@@ -98,7 +104,9 @@ def _of_one(judge: Judge, evidence: list[Evidence], arms: list[Arm], name: str) 
         if a.shape != b.shape:
             shapes = f"{a.shape[1:]} on the reference and {b.shape[1:]} on the port"
             return _Told(total, f"{name} has shape {shapes}")
-        differs = _differs(a, b, one.double is not None).reshape(len(a), -1).any(axis=1)
+        fields = (arm.state, one.cases.action, arm.reference.fields, arm.port.fields)
+        own = own_numbers(len(a), *fields).reshape(-1, *(1,) * (a.ndim - 1))
+        differs = _differs(a, b, one.double is not None, own).reshape(len(a), -1).any(axis=1)
         differs &= arm.reference.final & arm.port.final
         rows = np.flatnonzero(differs)
         if len(rows) and judge.random and _is_drawn(judge, one, rows[:FEW], name):
@@ -121,10 +129,10 @@ def _compared(arms: list[Arm]) -> int:
     return sum(int((arm.reference.final & arm.port.final).sum()) for arm in arms)
 
 
-def _differs(a: Array, b: Array, double: bool) -> Array:
+def _differs(a: Array, b: Array, double: bool, own: Array) -> Array:
     rule = default_rule(a, b)
     if double or discrete(a, b):
-        return differ_in_double(rule, a, b)[0]
+        return differ_in_double(rule, a, b, own=own)[0]
     return np.asarray(differ_in_single(rule, a, b)[2] > FORM_ULPS)
 
 
