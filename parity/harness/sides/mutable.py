@@ -60,6 +60,7 @@ class MutableSide:
             the final observation as "final_obs" of info, if at all.
         language: what it is, in a word or two.
         sources: modules that its code lies in.
+        counter: name of the state's field that counts the steps up to a ``TimeLimit``, if it is read.
         partner: the other side of the pair, whose action space counts where this one has none.
     """
 
@@ -75,6 +76,7 @@ class MutableSide:
     hands_out_final: bool = True
     language: str = "object"
     sources: tuple[str, ...] = ()
+    counter: str | None = None
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
