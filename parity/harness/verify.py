@@ -29,7 +29,7 @@ from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
 from parity.harness.questions import OF_DRAWS
 from parity.harness.report import Report
-from parity.harness.sides.adapters import time_limit
+from parity.harness.sides.adapters import Resets, time_limit
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import flags
@@ -134,7 +134,7 @@ def verify(
         names = ", ".join(sorted(judge.random))
         unchecked.append(f"{names}: drawn within the step, and not compared as draws either")
     seen = {**_seen(judge, evidence), **_unsure(drawn, answers)}
-    unchecked += _unchecked_limit(judge, evidence)
+    unchecked += _unchecked_limit(judge, evidence) + _unchecked_info(pair)
     answers, used_answers = _accept(pair, answers)
     return Report(
         pair=pair.name,
@@ -332,6 +332,14 @@ def _cut_off(evidence: list[Evidence], limit: int, counter: str | None) -> int:
             cut = cut & (one.native.state[counter] >= limit - 1)
         count += int(cut.sum())
     return count
+
+
+def _unchecked_info(pair: Pair) -> list[str]:
+    """Return a sentence on what the reference's resets tell in their info; it is not compared."""
+    begin = pair.reference.reset_one if isinstance(pair.reference, MutableSide) else None
+    if not (isinstance(begin, Resets) and begin.told):
+        return []
+    return [f"the info of the reference's reset: {', '.join(sorted(begin.told))}"]
 
 
 def _unchecked_limit(judge: Judge, evidence: list[Evidence]) -> list[str]:

@@ -12,7 +12,7 @@ from parity import Pair, Reference, integer
 from parity.harness import cases as make
 from parity.harness.judge import Judge
 from parity.harness.sides.adapters import time_limit
-from parity.harness.verify import _seen, _unchecked_limit
+from parity.harness.verify import _seen, _unchecked_info, _unchecked_limit
 from tests.parity.harness.sides import tiny
 
 LIMIT = 40
@@ -97,6 +97,19 @@ def test_the_limit_is_the_nearest_of_all_and_of_gymnasium_alone() -> None:
     assert time_limit(side(lambda: gymnasium.wrappers.TimeLimit(Walk(), 9))) == 9
     assert time_limit(side(limit=None)) is None
     assert time_limit(tiny.side()) is None
+
+
+def test_what_the_references_reset_tells_is_listed_as_not_checked() -> None:
+    class Telling(Walk):
+        def reset(self, **given: Any) -> Any:
+            return super().reset(**given)[0], {"mask": np.ones(2), "lives": 3}
+
+    pair = Pair("walk", side(Telling), side())
+    pair.reference.reset(np.arange(2))
+    assert _unchecked_info(pair) == ["the info of the reference's reset: lives, mask"]
+    silent = Pair("walk", side(), side(Telling))
+    silent.reference.reset(np.arange(2))
+    assert _unchecked_info(silent) == _unchecked_info(tiny.pair()) == []
 
 
 def test_a_pair_that_says_so_needs_no_end_and_counts_those_that_are_seen() -> None:

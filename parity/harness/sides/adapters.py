@@ -61,7 +61,7 @@ def gymnasium_side(
         make=_called("the factory", make),
         read=read_all,
         write=None if write is None else write_all,
-        reset_one=lambda env, seed: env.reset(seed=seed)[0],
+        reset_one=Resets(),
         step_one=lambda env, action: env.step(action),
         reseed=_reseed,
         action_space=lambda env: env.action_space,
@@ -71,6 +71,23 @@ def gymnasium_side(
         sources=modules_of(make, read),
         counter=time,
     )
+
+
+class Resets:
+    """Begins episodes of a Gymnasium environment, and keeps what their infos are called.
+
+    Attributes:
+        told: names that the info of a reset had.
+    """
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def __call__(self, env: Any, seed: int) -> Any:
+        """Return the first observation of an episode."""
+        obs, info = env.reset(seed=seed)
+        self.told |= {str(name) for name in info}
+        return obs
 
 
 def time_limit(side: Side) -> int | None:
