@@ -39,8 +39,8 @@ def show_case(pair: Pair, state: Any, action: Any) -> tuple[list[str], bool]:
         np.array(["given"]),
     )
     evidence = judge.step(case)
-    arm = evidence.double or evidence.native
-    precision = "double precision" if evidence.double else "native precision"
+    arm = evidence.shown(evidence.labels, 0)
+    precision = "double precision" if arm is evidence.double else "native precision"
     lines = [f"{'field':>14}  {'verdict':9}  reference, port ({precision})"]
     wrong = False
     for name in evidence.labels:

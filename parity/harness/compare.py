@@ -12,13 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.harness.fields import Rule, close, exact
-from parity.harness.trees import Array
+from parity.harness.trees import Array, Fields
 
 EQUAL, ROUNDING, LOGIC = 0, 1, 2
 LABELS = ("equal", "rounding", "logic")
 
 RELATIVE, OF_FIELD = 2.0**-36, 1e-13
-"""What double precision may leave: a share of the number, and of the field's largest number."""
+"""What double precision may leave: a share of the number, and of the field's largest number, as far as
+the case itself has numbers of that size."""
+LARGE, USUAL = 2.0**33, 1e4
+"""Above which a case's numbers say nothing of its other fields, as a mark for "none" does; and up to
+which a step may have numbers of its own that no field shows."""
 SENSITIVITY = 4
 """How many times what a few units in the last place of the inputs make still is rounding."""
 
@@ -78,39 +82,63 @@ def differ_in_single(rule: Rule, a: Array, b: Array) -> tuple[Array, Array, Arra
     Returns:
         Where they differ (bool, their shape), by how much, in ulps, and where beyond the rule's bound.
     """
-    if discrete(a, b) or rule.kind == "exact":
-        apart = rule.apart(a, b)
-        differs = ~((a == b) | (_nan(a) & _nan(b)))
-        return differs, apart, np.zeros(a.shape), np.zeros(a.shape, bool)
+    if discrete(a, b):
+        return a != b, rule.apart(a, b), np.zeros(a.shape), np.zeros(a.shape, bool)
     dtype = narrower(a, b)
+    if rule.kind == "exact":  # numbers with a fraction that are declared equal have a bound of nothing
+        differs, apart = ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
+        return differs, apart, _in_ulps(apart, a, b, dtype), differs
     with np.errstate(over="ignore", invalid="ignore"):
         x, y = a.astype(dtype), b.astype(dtype)
     apart = rule.apart(x, y)
-    size = np.fmax(np.abs(x.astype(np.float64)), np.abs(y.astype(np.float64)))
-    gap = spacing(size, dtype)
-    ulps = np.where(apart > 0, apart / np.where(gap > 0, gap, 1.0), 0.0)
+    ulps = _in_ulps(apart, x, y, dtype)
     beyond = np.zeros(a.shape, bool)
     if rule.ulps is not None:
         beyond = (ulps > rule.ulps) & (apart > rule.floor)
     return apart > 0, apart, ulps, beyond
 
 
+def _in_ulps(apart: Array, a: Array, b: Array, dtype: np.dtype) -> Array:
+    """Return differences in units in the last place of the larger number, in a floating dtype."""
+    size = np.fmax(np.abs(a.astype(np.float64)), np.abs(b.astype(np.float64)))
+    gap = spacing(size, dtype)
+    return np.where(apart > 0, apart / np.where(gap > 0, gap, 1.0), 0.0)
+
+
+def finite_size(values: Array) -> Array:
+    """Return how large numbers are, in float64; 0 where one is not finite."""
+    size = np.abs(values.astype(np.float64))
+    return np.where(np.isfinite(size), size, 0.0)
+
+
+def own_numbers(count: int, *parts: Fields) -> Array:
+    """Return the largest number that each of N cases has in its fields: float64 (N,), at least
+    :data:`USUAL`; those above :data:`LARGE` do not count."""
+    most = np.full(count, USUAL)
+    for values in (value for part in parts for value in part.values()):
+        size, places = finite_size(values), tuple(range(1, values.ndim))
+        most = np.maximum(most, np.where(size <= LARGE, size, 0.0).max(axis=places, initial=0.0))
+    return most
+
+
 def differ_in_double(
-    rule: Rule, a: Array, b: Array, largest: Array | float = 0.0
+    rule: Rule, a: Array, b: Array, largest: Array | float = 0.0, own: Array | float = np.inf
 ) -> tuple[Array, Array]:
     """Compare two arrays (N, ...) of the double-precision run: where they differ, and by how much.
 
     A side that stores a number in single precision after computing it in double may be off by half a
     unit in its last place; nothing else is allowed but what double
     precision itself rounds, of the number and of ``largest``, the field's largest number: where larger
-    ones cancel, a sum is no more exact.
+    ones cancel, a sum is no more exact. Of that, no more counts than ``own``, the largest number that
+    the case has, by case or by place: one huge number in one case allows nothing in the others.
     """
     if discrete(a, b) or rule.kind == "exact":
         return ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
     apart = rule.apart(a, b)
     size = np.abs(a.astype(np.float64))
     finite = np.where(np.isfinite(size), size, 0.0)
-    allowed = RELATIVE * finite + OF_FIELD * np.maximum(largest, finite.max(axis=0, initial=0.0))
+    largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
+    allowed = RELATIVE * finite + OF_FIELD * np.minimum(largest, np.maximum(own, finite))
     for side in (a, b):
         if side.dtype.kind == "f" and side.dtype.itemsize < 8:
             allowed = allowed + 0.5 * (1 + 1e-6) * spacing(
@@ -130,6 +158,7 @@ def label(
     compared: Array,
     nudged: list[Array] | None = None,
     largest: Array | float = 0.0,
+    own: Array | float = np.inf,
 ) -> FieldLabels:
     """Label one field of N cases.
 
@@ -141,12 +170,13 @@ def label(
         nudged: without ``double``, the port's values after its inputs were changed by one unit in the
             last place, several times.
         largest: the field's largest number in any case so far, by place within it.
+        own: the largest number of each case, as it may have been a part of the field's.
     """
     a, b = single
     differs, apart, ulps, beyond = differ_in_single(rule, a, b)
     labels = np.where(_per_case(differs), ROUNDING, EQUAL).astype(np.int8)
     if double is not None:
-        logic, _ = differ_in_double(rule, *double, largest)
+        logic, _ = differ_in_double(rule, *double, largest, own)
     else:
         logic = differs & ~_within_sensitivity(rule, a, b, nudged)
     labels = np.where(_per_case(logic), LOGIC, labels).astype(np.int8)
@@ -182,3 +212,41 @@ def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | No
     within = np.isfinite(spread) & (rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)
     # Where the inputs decide whether there is a number at all, only the same one is explained by them.
     return np.asarray(within | np.any([rule.apart(a, other) == 0 for other in nudged], axis=0))
+
+
+def no_rounding(a: Array, b: Array) -> Array:
+    """Return where two arrays differ at the precision of the narrower as rounding by itself makes
+    nothing differ: in whole numbers and flags, and in whether there is a finite number at all."""
+    if discrete(a, b):
+        return np.asarray(a != b)
+    dtype = narrower(a, b)
+    return np.asarray(_class_of(a, dtype) != _class_of(b, dtype))
+
+
+def reached(rule: Rule, a: Array, b: Array, nudged: list[tuple[Array, Array]]) -> Array:
+    """Return where tiny changes of the inputs explain such a difference: bool, the arrays' shape.
+
+    Args:
+        rule: of the field.
+        a, b: reference's and port's values.
+        nudged: the same of both, after the inputs were changed, several times; None of a side that
+            cannot be put in a state.
+    """
+    pairs = [(a, b, other) for _, other in nudged if other is not None]
+    pairs += [(b, a, other) for other, _ in nudged if other is not None]
+    found = np.zeros(a.shape, bool)
+    for wanted, own, other in pairs:
+        if discrete(a, b):
+            found |= rule.apart(a, b) <= SENSITIVITY * rule.apart(own, other)
+        else:
+            dtype = narrower(a, b)
+            found |= _class_of(other, dtype) == _class_of(wanted, dtype)
+    return found
+
+
+def _class_of(values: Array, dtype: np.dtype) -> Array:
+    """Return 0 for a number that a dtype holds, 1 and -1 for an endless one, 2 for none: int8."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = values.astype(dtype)
+    kinds = np.isposinf(values).astype(np.int8) - np.isneginf(values)
+    return np.asarray(np.where(np.isnan(values), 2, kinds))

@@ -69,6 +69,7 @@ class FieldVerdict:
             "not compared".
         compared: cases.
         rounding, logic, accepted, beyond: cases so labelled; ``beyond``: rounding beyond the bound.
+        natively: cases of ``logic`` that differ only in native precision, in which the port is trained.
         largest: the largest rounding difference, and ``largest_ulps`` the same in units in the last
             place of the narrower side, in the case ``largest_at``.
         growth: factor by which a difference grows with every step of a free run, None if not measured.
@@ -85,6 +86,7 @@ class FieldVerdict:
     logic: int = 0
     accepted: int = 0
     beyond: int = 0
+    natively: int = 0
     largest: float = 0.0
     largest_ulps: float = 0.0
     largest_at: dict[str, Any] = field(default_factory=dict)
@@ -128,6 +130,9 @@ class FieldVerdict:
             a, b = self.smallest.reference[self.name], self.smallest.port[self.name]
             shown = f"; smallest: {_both(a, b)}"
         where = " where an episode ends" if self.verdict == "contract" else ""
+        if self.natively:
+            only = "all" if self.natively == self.logic else str(self.natively)
+            where += f" ({only} of them in native precision alone, and not in double)"
         return f"{self.name} differs by logic in {self.logic} of {self.compared} cases{where}{shown}"
 
 

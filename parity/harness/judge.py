@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,16 +13,21 @@ from parity.harness.cases import Cases
 from parity.harness.compare import (
     LABELS,
     LOGIC,
+    SENSITIVITY,
     FieldLabels,
     default_rule,
+    finite_size,
     label,
     narrower,
+    no_rounding,
+    own_numbers,
+    reached,
 )
 from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
-from parity.harness.sides.side import OUTCOME, Steps
-from parity.harness.trees import Array, Fields
+from parity.harness.sides.side import OUTCOME, Side, Steps
+from parity.harness.trees import Array, Fields, take
 
 NUDGES, NUDGE_ULPS = 8, 4
 """How often, and by how many units in the last place, inputs change where double precision lacks."""
@@ -47,6 +52,7 @@ class Evidence:
         labels: by field.
         accepted: by field, bool (N,), the cases that an accepted difference covers.
         seeds: int64 (N,), what each case's draws came from.
+        natively: by field, bool (N,), the cases that are wrong in native precision and right in double.
     """
 
     cases: Cases
@@ -55,11 +61,18 @@ class Evidence:
     labels: dict[str, FieldLabels]
     accepted: dict[str, Array] = field(default_factory=dict)
     seeds: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    natively: dict[str, Array] = field(default_factory=dict)
 
     def wrong(self, name: str) -> Array:
         """Return where a field is wrong, by logic or beyond its bound, and not accepted: bool (N,)."""
         one = self.labels[name]
         return ((one.labels == LOGIC) | one.beyond) & ~self.accepted[name]
+
+    def shown(self, names: Iterable[str], row: int) -> Arm:
+        """Return the run in which fields of one case differ: in double precision, where there is one,
+        but for a case that is right there."""
+        natively = any(self.natively[name][row] for name in names if name in self.natively)
+        return self.native if natively or self.double is None else self.double
 
     def label_of(self, name: str, row: int) -> str:
         """Return the label of one case in words."""
@@ -192,8 +205,14 @@ class Judge:
         seeds = self.next_seeds(len(cases))
         native = self._arm(cases, seeds, False)
         double = self._arm(cases, seeds, True) if self.fractions and not self.no_double else None
-        nudged = self._nudged(cases, seeds, native) if self.fractions and double is None else None
+        nudged = None
+        if self.fractions and double is None:
+            # The reference's, where the port cannot be put in a state.
+            side = self.pair.port if self.pair.port.can_write else self.pair.reference
+            nudged = self._nudged(cases, seeds, native.state, side)
         labels = {}
+        parts = (native.state, cases.action, native.reference.fields, native.port.fields)
+        most = own_numbers(len(cases), *parts)
         for name, a in native.reference.fields.items():
             if name in self.skipped or name in self.random:
                 continue
@@ -203,43 +222,89 @@ class Judge:
                 wide = (a, b)
             others = None if nudged is None else [one.fields[name] for one in nudged]
             compared = native.reference.final_of(name) & native.port.final_of(name)
-            largest = self._seen(name, a, native.state.get(name))
+            before = native.state.get(name)
+            largest, own = self._seen(name, a, before), most.reshape(-1, *(1,) * (a.ndim - 1))
+            if before is not None:
+                own = np.maximum(own, finite_size(before))
             both = (a, b) if self.pair.port.can_write else (b, a)  # the second one's inputs are changed
-            labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest)
+            labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest, own)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
             labels[name].beyond &= cases.source != "boundary"
         evidence = Evidence(cases, native, double, labels, seeds=seeds)
+        if double is not None:
+            self._judge_natively(evidence)
         evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
         return evidence
+
+    def _judge_natively(self, evidence: Evidence) -> None:
+        """Call logic what differs in native precision alone, in which the port is trained, and is no
+        rounding: whole numbers, flags and whether there is a finite number, where nudged inputs do not
+        explain it.
+
+        An overflow of 32 bits is right in the double run, which has 64. About a boundary rounding alone
+        decides.
+        """
+        native, odd = evidence.native, dict[str, Array]()
+        for name, one in evidence.labels.items():
+            a, b = native.reference.fields[name], native.port.fields[name]
+            counts = one.compared & (one.labels != LOGIC) & (evidence.cases.source != "boundary")
+            odd[name] = no_rounding(a, b).reshape(len(a), -1).any(axis=1) & counts
+        rows = np.flatnonzero(np.any(list(odd.values()), axis=0))
+        if not len(rows):
+            return
+        state, cases, seeds = take(native.state, rows), evidence.cases.rows(rows), evidence.seeds[rows]
+        sides = (self.pair.reference, self.pair.port)
+        mine, theirs = (
+            self._nudged(cases, seeds, state, side, NUDGE_ULPS * SENSITIVITY, self.pair.legal is None)
+            if side.can_write
+            else [None] * NUDGES
+            for side in sides
+        )
+        for name, flags in odd.items():
+            a, b = (arm.fields[name][rows] for arm in (native.reference, native.port))
+            values = [[one and one.fields[name] for one in side] for side in (mine, theirs)]
+            nudged = list(zip(*values, strict=True))
+            left = no_rounding(a, b) & ~reached(self.rule(name, a, b), a, b, nudged)
+            wrong = np.zeros(len(flags), bool)
+            wrong[rows] = left.reshape(len(rows), -1).any(axis=1)
+            evidence.natively[name] = wrong & flags
+            evidence.labels[name].labels[evidence.natively[name]] = LOGIC
 
     def _seen(self, name: str, after: Array, before: Array | None) -> Array:
         """Return a field's largest number in all cases so far, before and after the step, by place."""
         largest = self._largest.get(name, np.zeros(after.shape[1:]))
         for values in (after, before):
             if values is not None:
-                size = np.abs(values.astype(np.float64))
-                finite = np.where(np.isfinite(size), size, 0.0)
-                largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
+                largest = np.maximum(largest, finite_size(values).max(axis=0, initial=0.0))
         self._largest[name] = largest
         return largest
 
-    def _nudged(self, cases: Cases, seeds: Array, native: Arm) -> list[Steps]:
-        """Return what the port does after its inputs were changed by a few units in the last place;
-        the reference, where the port cannot be put in a state."""
+    def _nudged(
+        self,
+        cases: Cases,
+        seeds: Array,
+        states: Fields,
+        side: Side,
+        ulps: int = NUDGE_ULPS,
+        actions: bool = False,
+    ) -> list[Steps]:
+        """Return what a side does after its inputs were changed by a few units in the last place; the
+        actions too, within their space, if asked for."""
         rng = np.random.default_rng(0)
-        side = self.pair.port if self.pair.port.can_write else self.pair.reference
-        outcomes = []
+        spaces = [one.spaces()["action"] for one in (self.pair.reference, self.pair.port)]
+        space, outcomes = spaces[0] or spaces[1] or {}, []
         for _ in range(NUDGES):
-            state = {}
-            for name, value in native.state.items():
-                if value.dtype.kind != "f":
-                    state[name] = value
-                    continue
-                steps = rng.integers(-NUDGE_ULPS, NUDGE_ULPS, value.shape, endpoint=True)
-                finite = np.isfinite(value)
-                unit = np.spacing(np.abs(np.where(finite, value, 0)))
-                state[name] = np.where(finite, value + steps * unit, value).astype(value.dtype)
-            outcomes.append(side.transition(state, cases.action, seeds))
+            state = {name: _moved(rng, value, ulps) for name, value in states.items()}
+            action = cases.action
+            if actions:
+                moved = {name: _moved(rng, value, ulps) for name, value in action.items()}
+                action = {
+                    name: np.clip(value, leaf.low, leaf.high).astype(value.dtype)
+                    if value.dtype.kind == "f" and (leaf := space.get(name)) is not None
+                    else value
+                    for name, value in moved.items()
+                }
+            outcomes.append(side.transition(state, action, seeds))
         return outcomes
 
     def _accepted(self, evidence: Evidence, name: str) -> Array:
@@ -249,6 +314,17 @@ class Judge:
             if name in one.names or name.partition(".")[0] in one.names:
                 covered |= covers(one.where, arm, evidence.cases.action)
         return covered
+
+
+def _moved(rng: np.random.Generator, value: Array, ulps: int) -> Array:
+    """Return numbers moved by up to so many units in the last place; whole ones as they are."""
+    if value.dtype.kind != "f":
+        return value
+    steps = rng.integers(-ulps, ulps, value.shape, endpoint=True)
+    finite = np.isfinite(value)
+    unit = np.spacing(np.abs(np.where(finite, value, 0)))
+    moved: Array = np.where(finite, value + steps * unit, value).astype(value.dtype)
+    return moved
 
 
 def covers(where: Any, arm: Arm, action: Fields) -> Array:

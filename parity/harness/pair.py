@@ -104,6 +104,8 @@ class Pair:
             stretches of the same, by default.
         describe: state of one case, values by name -> words for it, such as a board drawn as text, by
             name; shown with the smallest cases.
+        endless: whether no episode ever ends, so that no end must have been seen; one that is seen is
+            compared all the same.
         command: (state, action) of one case, plain values -> the command line that shows it again; by
             default ``envparity case`` where the pair's place is known.
     """
@@ -122,6 +124,7 @@ class Pair:
     policy: Callable[[Any, Fields, Fields], Any] | None = None
     describe: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None
     command: Callable[[dict[str, Any], Any], str] | None = None
+    endless: bool = False
 
     def __post_init__(self) -> None:
         for side in ("reference", "port"):

@@ -66,7 +66,7 @@ def _smallest(
             if _plain(case) == before:
                 break
         final, row = judge.step(case), 0
-    arm = final.double or final.native
+    arm = final.shown(kind, row)
     state, action = _plain(case)
     line: Any = ""
     if judge.pair.command is not None:

@@ -72,6 +72,8 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
         one.compared += int(labels.compared.sum())
         one.rounding += int((labels.labels == ROUNDING).sum())
         one.logic += int(((labels.labels == LOGIC) & ~covered).sum())
+        if name in part.natively:
+            one.natively += int((part.natively[name] & ~covered).sum())
         one.beyond += int((labels.beyond & (labels.labels != LOGIC) & ~covered).sum())
         one.accepted += int((bad & covered).sum())
         rounding = np.where((labels.labels == ROUNDING) & ~_flipped(part), labels.apart, 0.0)

@@ -29,6 +29,7 @@ from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
 from parity.harness.questions import OF_DRAWS
 from parity.harness.report import Report
+from parity.harness.sides.adapters import Resets, time_limit
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import flags
@@ -132,6 +133,8 @@ def verify(
     if judge.random and any(one.question == OF_DRAWS and one.status == "not asked" for one in answers):
         names = ", ".join(sorted(judge.random))
         unchecked.append(f"{names}: drawn within the step, and not compared as draws either")
+    seen = {**_seen(judge, evidence), **_unsure(drawn, answers)}
+    unchecked += _unchecked_limit(judge, evidence) + _unchecked_info(pair)
     answers, used_answers = _accept(pair, answers)
     return Report(
         pair=pair.name,
@@ -140,7 +143,7 @@ def verify(
         answers=answers,
         smallest=smallest,
         free_run=run,
-        seen={**_seen(judge, evidence), **_unsure(drawn, answers)},
+        seen=seen,
         cases=counts,
         unchecked=unchecked,
         unused=[
@@ -292,8 +295,12 @@ def _unsure(drawn: Drawn, answers: list[Answer]) -> dict[str, int]:
 
 
 def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:
-    """Return how often each branch was taken: that an episode ends, and those that the pair names."""
+    """Return how often each branch was taken: that an episode ends, that the reference's time limit
+    cuts one off where cases can be placed at it, and those that the pair names."""
     seen = {"an episode ends": 0, **dict.fromkeys(judge.pair.branches, 0)}
+    limit, counter = time_limit(judge.pair.reference), _counter(judge.pair)
+    if limit is not None and counter is not None and "truncated" in evidence[0].labels:
+        seen[_of_limit(limit, counter)] = _cut_off(evidence, limit, counter)
     for one in evidence:
         arm = one.native
         seen["an episode ends"] += int(arm.reference.ended.sum())
@@ -301,4 +308,45 @@ def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:
             taken = where(arm.state, one.cases.action, arm.reference.fields)
             what = f"{judge.pair.name}: the branch {name!r}"
             seen[name] += int(flags(what, taken, len(one.cases)).sum())
+    if judge.pair.endless and not seen["an episode ends"]:
+        del seen["an episode ends"]
     return seen
+
+
+def _counter(pair: Pair) -> str | None:
+    """Return the field of the reference's steps, if cases can be placed at its time limit."""
+    both = pair.reference.can_write and pair.port.can_write
+    return pair.reference.counter if both and isinstance(pair.reference, MutableSide) else None
+
+
+def _of_limit(limit: int, counter: str) -> str:
+    return f"the reference's time limit of {limit} steps ({counter}) cuts an episode off"
+
+
+def _cut_off(evidence: list[Evidence], limit: int, counter: str | None) -> int:
+    """Return how many steps of the reference cut an episode off at its limit, if that is shown."""
+    count = 0
+    for one in evidence:
+        cut = one.native.reference.outcome["truncated"]
+        if counter is not None:
+            cut = cut & (one.native.state[counter] >= limit - 1)
+        count += int(cut.sum())
+    return count
+
+
+def _unchecked_info(pair: Pair) -> list[str]:
+    """Return a sentence on what the reference's resets tell in their info; it is not compared."""
+    begin = pair.reference.reset_one if isinstance(pair.reference, MutableSide) else None
+    if not (isinstance(begin, Resets) and begin.told):
+        return []
+    return [f"the info of the reference's reset: {', '.join(sorted(begin.told))}"]
+
+
+def _unchecked_limit(judge: Judge, evidence: list[Evidence]) -> list[str]:
+    """Return a sentence where no case shows the reference's time limit, nor could be placed at it."""
+    limit = time_limit(judge.pair.reference)
+    if limit is None or "truncated" not in evidence[0].labels or _counter(judge.pair) is not None:
+        return []
+    if _cut_off(evidence, limit, None):
+        return []
+    return [f"the reference's time limit of {limit} steps: no case came to it"]

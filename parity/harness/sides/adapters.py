@@ -10,6 +10,7 @@ from typing import Any
 from foundation.errors import InputError
 from parity.harness.sides.functional import FunctionalSide, Program
 from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.side import Side
 
 
 def gymnasium_side(
@@ -28,8 +29,8 @@ def gymnasium_side(
         read: the environment without wrappers -> its state, a mapping of names to numbers and arrays.
         write: (the environment without wrappers, such a mapping) -> None.
         time: name under which the steps that a ``TimeLimit`` has counted are read and written; None to
-            leave them out. Without such a wrapper there is no such field; of one in another, the outer
-            one's steps are read and both are written.
+            leave them out: they are zero in each state that it is put in. Without such a wrapper there
+            is no such field; of one in another, the outer one's steps are read and both are written.
         make_double: as for :class:`parity.harness.sides.mutable.MutableSide`.
         language: what it is, in a word or two.
     """
@@ -48,19 +49,19 @@ def gymnasium_side(
 
     def write_all(env: Any, state: Any) -> None:
         assert write is not None
-        limits = [] if time is None else _time_limits(env)
-        if limits:
+        limits, steps = _time_limits(env), 0
+        if limits and time is not None:
             state = dict(state)
             steps = int(state.pop(time))
-            for limit in limits:
-                limit._elapsed_steps = steps
+        for limit in limits:
+            limit._elapsed_steps = steps
         write(env.unwrapped, state)
 
     return MutableSide(
         make=_called("the factory", make),
         read=read_all,
         write=None if write is None else write_all,
-        reset_one=lambda env, seed: env.reset(seed=seed)[0],
+        reset_one=Resets(),
         step_one=lambda env, action: env.step(action),
         reseed=_reseed,
         action_space=lambda env: env.action_space,
@@ -68,7 +69,33 @@ def gymnasium_side(
         make_double=make_double,
         language=language,
         sources=modules_of(make, read),
+        counter=time,
     )
+
+
+class Resets:
+    """Begins episodes of a Gymnasium environment, and keeps what their infos are called.
+
+    Attributes:
+        told: names that the info of a reset had.
+    """
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def __call__(self, env: Any, seed: int) -> Any:
+        """Return the first observation of an episode."""
+        obs, info = env.reset(seed=seed)
+        self.told |= {str(name) for name in info}
+        return obs
+
+
+def time_limit(side: Side) -> int | None:
+    """Return after how many steps a Gymnasium side's ``TimeLimit`` cuts an episode off; None where
+    there is none."""
+    limits = _time_limits(side.environment()) if isinstance(side, MutableSide) else []
+    steps = [getattr(limit, "_max_episode_steps", None) for limit in limits]
+    return min((count for count in steps if isinstance(count, int)), default=None)
 
 
 def _reseed(env: Any, seed: int) -> None:

@@ -60,6 +60,7 @@ class MutableSide:
             the final observation as "final_obs" of info, if at all.
         language: what it is, in a word or two.
         sources: modules that its code lies in.
+        counter: name of the state's field that counts the steps up to a ``TimeLimit``, if it is read.
         partner: the other side of the pair, whose action space counts where this one has none.
     """
 
@@ -75,6 +76,7 @@ class MutableSide:
     hands_out_final: bool = True
     language: str = "object"
     sources: tuple[str, ...] = ()
+    counter: str | None = None
     _envs: dict[bool, Any] = field(default_factory=dict, init=False)
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
@@ -241,6 +243,7 @@ class _Rows:
             final=np.ones(len(self._outcomes), bool),
             info=frozenset(self._info),
             told=self._always_told(),
+            at_times=self._told_at_times(),
         )
         if self._hands_out_final:
             return steps
@@ -257,6 +260,20 @@ class _Rows:
             for name in sorted(names)
             if len(kinds[name]) == 1
         }
+
+    def _told_at_times(self) -> dict[str, tuple[Array, Array]]:
+        """Return what only some steps told, in one shape: in which, and the values, zeros elsewhere."""
+        names = dict.fromkeys(name for one in self._told for name in one)
+        found = {}
+        for name in names:
+            when = np.array([name in one for one in self._told])
+            given = [one[name] for one in self._told if name in one]
+            if not when.all() and len({value.shape for value in given}) == 1:
+                told = np.stack(given)
+                values = np.zeros((len(when), *told.shape[1:]), told.dtype)
+                values[when] = told
+                found[name] = (when, values)
+        return found
 
 
 class MutableLanes:

@@ -36,6 +36,8 @@ class Steps:
         restart: what a side that restarts by itself handed out instead, None for one that does not.
         info: names of further values.
         told: those of them that are numbers, flags or arrays of them in every step, by flattened name.
+        at_times: such that only some steps told, as at an end: in which, bool (N,), and the values,
+            zeros in the others.
         final_obs: bool (N,), the same of the observation alone, where that is handed out and the state
             is not; None for ``final``.
     """
@@ -48,12 +50,21 @@ class Steps:
     info: frozenset[str] = frozenset()
     told: Fields = field(default_factory=dict)
     final_obs: Array | None = None
+    at_times: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
     def rows(self, rows: Any) -> Steps:
         """Return some of the steps, without what a restart handed out."""
         state, obs, outcome = (take(part, rows) for part in (self.state, self.obs, self.outcome))
         told, shown = take(self.told, rows), self.final_of("obs")[rows]
-        return Steps(state, obs, outcome, self.final[rows], info=self.info, told=told, final_obs=shown)
+        some = Steps(state, obs, outcome, self.final[rows], info=self.info, told=told, final_obs=shown)
+        some.at_times = {name: (when[rows], of[rows]) for name, (when, of) in self.at_times.items()}
+        return some
+
+    def told_of(self, name: str) -> tuple[Array, Array] | None:
+        """Return in which steps a number was told, bool (N,), and its values; None if in none."""
+        if name in self.told:
+            return np.ones(len(self.final), bool), self.told[name]
+        return self.at_times.get(name)
 
     def final_of(self, name: str) -> Array:
         """Return where a field is truly the one before a restart: bool (N,)."""
@@ -125,7 +136,27 @@ def join_steps(parts: list[Steps]) -> Steps:
         info=frozenset().union(*(part.info for part in parts)),
         told=join([{name: part.told[name] for name in sorted(told)} for part in parts]),
         final_obs=np.concatenate([part.final_of("obs") for part in parts]),
+        at_times=_at_times(parts, told),
     )
+
+
+def _at_times(parts: list[Steps], told: set[str]) -> dict[str, tuple[Array, Array]]:
+    """Return what some of the steps told, but for what all did, where it always had one shape."""
+    names = {name for part in parts for name in (*part.told, *part.at_times)} - told
+    found = {}
+    for name in sorted(names):
+        given = [part.told_of(name) for part in parts]
+        values = [one[1] for one in given if one is not None]
+        if len({value.shape[1:] for value in values}) != 1:
+            continue
+        lack = [np.zeros((len(part.final), *values[0].shape[1:]), values[0].dtype) for part in parts]
+        when = [
+            np.zeros(len(none), bool) if one is None else one[0]
+            for one, none in zip(given, lack, strict=True)
+        ]
+        of = [none if one is None else one[1] for one, none in zip(given, lack, strict=True)]
+        found[name] = (np.concatenate(when), np.concatenate(of))
+    return found
 
 
 def join_moments(parts: list[Moments]) -> Moments:

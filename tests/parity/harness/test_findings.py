@@ -109,6 +109,7 @@ def test_a_field_tells_its_own_values_of_the_smallest_case_wherever_it_is_wrong(
             "logic": 3,
             "accepted": 0,
             "beyond": 0,
+            "natively": 0,
             "largest": 0.0,
             "largest_ulps": 0.0,
             "largest_at": {"y": 1},

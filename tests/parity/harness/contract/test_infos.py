@@ -64,12 +64,57 @@ def test_numbers_that_are_told_are_compared(port: Any, factor: float, status: st
     assert "name" not in answer.text
 
 
-def test_what_one_side_alone_tells_or_only_at_times_is_not_compared() -> None:
+def test_what_one_side_alone_tells_is_not_compared() -> None:
     assert ask(mutable(), telling()).status == "not asked"
-    at_times = telling(2.0, lambda ship: {"late": 1} if ship.steps > 3 else {})
-    answer = ask(telling(1.0, lambda ship: {"late": 2}), at_times)
-    assert answer.status == "different"
-    assert "late" not in answer.text
+
+
+@pytest.mark.parametrize("always", ["reference", "port", "neither"])
+@pytest.mark.parametrize("late", [1, 2])
+def test_what_is_told_at_times_is_compared_wherever_both_sides_tell_it(late: int, always: str) -> None:
+    """Such as a success that is told at ends."""
+    sides = {
+        which: telling(
+            1.0, lambda ship, w=which, v=v: {"late": v} if always == w or ship.steps > 3 else {}
+        )
+        for which, v in (("reference", 1), ("port", late))
+    }
+    answer = ask(sides["reference"], sides["port"])
+    if late == 1:
+        assert answer.status == "same"
+        assert answer.text.endswith(" in 64 cases; late: equal, but for rounding, in 16 cases")
+    else:
+        assert answer.status == "different"
+        assert answer.text.startswith("late differs in 16 of 16 cases, for example 1 on the reference")
+
+
+def test_what_the_reference_alone_tells_at_some_times_is_told() -> None:
+    sides = [
+        telling(1.0, lambda ship, start=start: {"late": 1} if ship.steps > start else {})
+        for start in (2, 3)
+    ]
+    answer = ask(*sides)
+    assert (answer.status, answer.text) == (
+        "different",
+        "late is told by the reference alone in 16 cases",
+    )
+    assert ask(*sides[::-1]).status == "same"
+    never = telling(1.0, lambda ship: {"late": "no number"})
+    one = replace(pair(), reference=sides[0], port=never)
+    judge = Judge(one, base := make.visited(one, 64, 0))
+    keys, values = ask_info(judge, [judge.step(base)])
+    assert (keys.status, keys.text) == ("note", "only the reference tells late as a number, at times")
+    assert values.text == "engine.heat: equal, but for rounding, in 64 cases"
+
+
+def test_a_number_that_no_case_shows_on_both_sides_is_said_to_be_compared_in_none() -> None:
+    sides = [
+        telling(1.0, lambda ship, odd=odd: {"late": 1} if ship.steps % 2 == odd else {})
+        for odd in (0, 1)
+    ]
+    one = replace(pair(), reference=sides[0], port=sides[1])
+    judge = Judge(one, base := make.visited(one, 64, 0), frozenset({"reward"}))
+    text = ask_info(judge, [judge.step(base)])[1].text
+    assert text == "engine.heat: equal, but for rounding, in 64 cases; late: in no case told by both"
 
 
 def test_another_shape_is_told() -> None:
@@ -144,7 +189,7 @@ def test_a_name_that_the_port_lacks_is_a_difference_whatever_it_has_more(
 def handing_out(mine: Any, theirs: Any, source: str, told: Any = ("", "")) -> Any:
     """Return cases in which either side's info has these names, and numbers of some of them."""
     steps = [
-        SimpleNamespace(info=frozenset(names), told=dict.fromkeys(numbers))
+        SimpleNamespace(info=frozenset(names), told=dict.fromkeys(numbers), at_times={})
         for names, numbers in zip((mine, theirs), told, strict=True)
     ]
     native = SimpleNamespace(reference=steps[0], port=steps[1])

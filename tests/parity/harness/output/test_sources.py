@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -91,6 +92,30 @@ def test_only_a_file_of_python_is_a_source() -> None:
     assert Path(core.__file__).is_file()
     for name in ("sys", core.__name__, "click.no_such", "no_such_package_of_ours.part", "", "."):
         assert source_of(name) is None
+
+
+def test_compiled_code_of_one_s_own_is_bound_and_that_of_packages_is_not(
+    found: Found, tmp_path: Path
+) -> None:
+    """A module that is imported, wherever it lies, and what is loaded by its path beside the source."""
+    suffix = EXTENSION_SUFFIXES[0]
+    paths = {
+        "bound_pair.deep.fast": f"bound_pair/deep/fast{suffix}",
+        "fast_elsewhere": f"fast_elsewhere{suffix}",
+        "bound_pair/libphysics.so": "bound_pair/libphysics.so",
+        "bound_pair.deep/libx.so.3": "bound_pair/deep/libx.so.3",
+    }
+    before = found()[0]
+    text = FILES["bound_pair/late.py"] + "import fast_elsewhere\nfrom .deep import fast\n"
+    (tmp_path / "bound_pair/late.py").write_text(text, encoding="utf-8")
+    for turn in (b"one", b"two"):
+        for path in paths.values():
+            (tmp_path / path).write_bytes(turn)
+        files = found()[0]
+        assert set(files) - set(before) == set(paths)
+        for name, path in paths.items():
+            assert files[name] == file_digest(tmp_path / path)
+    assert not any("numpy" in name for name in files)
 
 
 def test_packages_that_no_import_names_are_bound(

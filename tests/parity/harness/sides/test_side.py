@@ -334,3 +334,22 @@ def test_a_lone_action_is_a_copy_and_asks_no_space() -> None:
     assert nests_for(alone, side, None, side) == []
     parts = {"action.0": np.zeros(1), "action.1": np.zeros(1)}
     assert nests_for(parts, side, None) == [nest_of(ODD_KEYS, "action")]
+
+
+def test_what_is_told_at_times_is_taken_and_joined_with_what_other_sets_told_in_every_step() -> None:
+    when = np.array([1, 0, 0, 1, 0], bool)
+    some, every, none = steps(), steps(first=COUNT), steps(first=2 * COUNT)
+    for one in (some, every, none):
+        one.told = {}
+    some.at_times = {"won": (when, when * 2.0), "odd": (when, when * 1)}
+    every.told = {"won": np.arange(5.0), "odd": np.zeros((5, 2))}
+    few = some.rows([3, 1])
+    assert [part.tolist() for part in few.at_times["won"]] == [[True, False], [2.0, 0.0]]
+    assert few.told_of("lost") is None
+    whole = join_steps([some, every, none])
+    assert set(whole.at_times) == {"won"}  # the other has two shapes
+    found = whole.told_of("won")
+    assert found is not None
+    assert found[0].tolist() == [*when.tolist(), *[True] * 5, *[False] * 5]
+    assert found[1].tolist() == [2, 0, 0, 2, 0, 0, 1, 2, 3, 4, *[0] * 5]
+    assert join_steps([every, every]).at_times == {}
