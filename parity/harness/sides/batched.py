@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import InputError
-from parity.harness.sides.mutable import MutableSide, widened
+from parity.harness.sides.mutable import MutableSide, refusal_of_wide, widened
 from parity.harness.sides.restarting import Restarts, final_in, final_rows, restarted_within
 from parity.harness.sides.side import (
     Lanes,
@@ -91,6 +91,7 @@ class BatchedSide:
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
     _is_of_a_step: bool = field(default=False, init=False)
+    _refusal: str | None = field(default=None, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -188,7 +189,7 @@ class BatchedSide:
     def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
         """Put the copies in N states and take one step in each."""
         env, parts = self._env(double), []
-        actions = widened(actions) if double else actions
+        actions = self.handed_over(actions, double)
         nests = nests_for(actions, self, self.partner)
         self.native(action_tree(take(actions, np.zeros(self.batch, int)), slice(None), *nests))
         for rows, size in _chunks(rows_of(actions), self.batch):
@@ -196,6 +197,26 @@ class BatchedSide:
             self.put(env, take(state, rows), double)
             parts.append(self.stepped(env, take(actions, rows), seeds[rows], size))
         return _joined(parts, self.restarts)
+
+    def handed_over(self, actions: Fields, double: bool) -> Fields:
+        """Return actions (N, ...) in the precision that the copies are handed them in."""
+        return widened(actions) if double and not self.why_not_wide(actions) else actions
+
+    def why_not_wide(self, actions: Fields) -> str:
+        """Return why the copies take no actions in double precision, or nothing: see
+        :func:`refusal_of_wide`."""
+
+        def step(given: Fields, row: int) -> None:
+            tree = action_tree(
+                take(given, np.full(self.batch, row)),
+                slice(None),
+                *nests_for(given, self, self.partner),
+            )
+            self.step_all(self.new(self.batch, True), tree)
+
+        if self._refusal is None:
+            self._refusal = refusal_of_wide(actions, step)
+        return self._refusal
 
     def stepped(self, env: Any, actions: Fields, seeds: Array, size: int) -> _Part:
         """Take one step in every copy and return what the first ``size`` of them handed out."""
@@ -299,7 +320,7 @@ class BatchedLanes:
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
-        actions = widened(actions) if self._double else actions
+        actions = self._side.handed_over(actions, self._double)
         part = self._side.stepped(self._env, actions, np.asarray(seeds), len(seeds))
         return _joined([part], self._side.restarts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from parity.harness.trees import (
     stack,
 )
 
+TRIED = 8
+"""Actions by which it is found out whether a side takes them in double precision."""
 Stepped = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 """Observation, reward, terminated, truncated, info."""
 Watch = Callable[[int], AbstractContextManager[Any]]
@@ -79,6 +82,7 @@ class MutableSide:
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
     _is_of_a_step: bool = field(default=False, init=False)
+    _refusal: str | None = field(default=None, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
@@ -170,7 +174,7 @@ class MutableSide:
         nests = nests_for(actions, self, self.partner)
         self.native(action_tree(actions, 0, *nests))
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
-        actions = widened(actions) if double else actions
+        actions = self.handed_over(actions, double)
         for row in range(rows_of(actions)):
             if rows.ended_last:
                 self.reset_one(env, 0)  # clears what a side remembers of an end
@@ -183,6 +187,22 @@ class MutableSide:
         if rows.ended_last:
             self.reset_one(env, 0)
         return rows.steps()
+
+    def handed_over(self, actions: Fields, double: bool) -> Fields:
+        """Return actions (N, ...) in the precision that the environment is handed them in."""
+        return widened(actions) if double and not self.why_not_wide(actions) else actions
+
+    def why_not_wide(self, actions: Fields) -> str:
+        """Return why the environment takes no actions in double precision, or nothing: see
+        :func:`refusal_of_wide`."""
+
+        def step(given: Fields, row: int) -> None:
+            env = self._new(True)
+            self.step_one(env, action_tree(given, row, *nests_for(given, self, self.partner)))
+
+        if self._refusal is None:
+            self._refusal = refusal_of_wide(actions, step)
+        return self._refusal
 
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
         """Begin an episode for each seed, in given states or where the seeds lead."""
@@ -206,6 +226,37 @@ def widened(actions: Fields) -> Fields:
         name: value.astype(np.float64) if value.dtype.kind == "f" else value
         for name, value in actions.items()
     }
+
+
+def refusal_of_wide(actions: Fields, step: Callable[[Fields, int], None]) -> str:
+    """Return what a side raises in a step whose action is in double precision and not in the same step
+    in the action's own, as environments do that hold it against their space; nothing if it takes both.
+
+    Args:
+        actions: (N, ...) as they are declared.
+        step: (actions, row) -> None; takes one step of a new environment.
+    """
+    wide = widened(actions)
+    if all(wide[name].dtype == value.dtype for name, value in actions.items()):
+        return ""
+    for row in range(min(rows_of(actions), TRIED)):  # one may be refused as an action
+        said = _raised(step, wide, row)
+        if not said:
+            return ""
+        if not _raised(step, actions, row):
+            return said
+    return ""
+
+
+def _raised(step: Callable[[Fields, int], None], actions: Fields, row: int) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step(actions, row)
+    except Exception as error:  # whatever foreign code raises
+        first = str(error).strip().split("\n")[0][:160]
+        return f"{type(error).__name__}{f': {first}' if first else ''}"
+    return ""
 
 
 class _Rows:
@@ -268,7 +319,7 @@ class MutableLanes:
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
         rows = _Rows(self._side.hands_out_final)
-        actions = widened(actions) if self._double else actions
+        actions = self._side.handed_over(actions, self._double)
         nests = nests_for(actions, self._side, self._side.partner)
         for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
             if self._side.reseed is not None:
