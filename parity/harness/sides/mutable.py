@@ -124,17 +124,30 @@ class MutableSide:
         named(fields)
         return {name: as_numbers(name, value) for name, value in fields.items()}
 
-    def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
+    def native(self, action: Any = None, state: Fields | None = None) -> dict[str, np.dtype[Any]]:
         """Return the dtype of every state field as the environment holds it; in mid-episode, once an
-        action is given."""
-        if not self._native or (action is not None and not self._is_of_a_step):
-            self._is_of_a_step = action is not None
+        action is given: one that may be taken where an episode begins, or in a state's first row."""
+        if not self._native:
+            self._held(self._new(False))
+        if action is not None and not self._is_of_a_step:
+            self._is_of_a_step = True
             env = self._new(False)
-            if action is not None:
+            if state is None:
                 self.step_one(env, action)
-            self._form = self.read(env)
-            self._native = {name: value.dtype for name, value in self.state_of(env).items()}
+            elif raised(lambda: self.step_one(env, action)):
+                env = self._new(False)
+                if raised(lambda: self._step_from(env, state, action)):
+                    return self._native
+            self._held(env)
         return self._native
+
+    def _step_from(self, env: Any, state: Fields, action: Any) -> None:
+        self._put(env, self._prepared(state, False), 0)
+        self.step_one(env, action)
+
+    def _held(self, env: Any) -> None:
+        self._form = self.read(env)
+        self._native = {name: value.dtype for name, value in self.state_of(env).items()}
 
     def _put(self, env: Any, state: Fields, row: int) -> None:
         assert self.write is not None
@@ -172,7 +185,7 @@ class MutableSide:
     ) -> Steps:
         """Put the environment in N states and take one step in each, within ``watch(row)``."""
         nests = nests_for(actions, self, self.partner)
-        self.native(action_tree(actions, 0, *nests))
+        self.native(action_tree(actions, 0, *nests), state)
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
         actions = self.handed_over(actions, double)
         for row in range(rows_of(actions)):
@@ -240,19 +253,20 @@ def refusal_of_wide(actions: Fields, step: Callable[[Fields, int], None]) -> str
     if all(wide[name].dtype == value.dtype for name, value in actions.items()):
         return ""
     for row in range(min(rows_of(actions), TRIED)):  # one may be refused as an action
-        said = _raised(step, wide, row)
+        said = raised(lambda row=row: step(wide, row))  # type: ignore[misc]
         if not said:
             return ""
-        if not _raised(step, actions, row):
+        if not raised(lambda row=row: step(actions, row)):  # type: ignore[misc]
             return said
     return ""
 
 
-def _raised(step: Callable[[Fields, int], None], actions: Fields, row: int) -> str:
+def raised(call: Callable[[], Any]) -> str:
+    """Return the type and first line of what a call of foreign code raises, or nothing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            step(actions, row)
+            call()
     except Exception as error:  # whatever foreign code raises
         first = str(error).strip().split("\n")[0][:160]
         return f"{type(error).__name__}{f': {first}' if first else ''}"
@@ -315,6 +329,12 @@ class MutableLanes:
 
     def __init__(self, side: MutableSide, envs: list[Any], double: bool, start: Moments) -> None:
         self._side, self._envs, self._double, self.start = side, envs, double, start
+        self._left, self._last = np.full(len(envs), False), dict[int, tuple[Stepped, Fields]]()
+
+    def leave(self, rows: Array) -> None:
+        """Step some lanes, bool (N,), no more, unless they begin another episode by themselves: theirs
+        has ended, and their environments may raise. What they show is their last step."""
+        self._left = rows & self._side.hands_out_final
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
@@ -322,10 +342,12 @@ class MutableLanes:
         actions = self._side.handed_over(actions, self._double)
         nests = nests_for(actions, self._side, self._side.partner)
         for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
-            if self._side.reseed is not None:
-                self._side.reseed(env, int(seed))
-            stepped = self._side.step_one(env, action_tree(actions, row, *nests))
-            rows.add(stepped, self._side.state_of(env))
+            if not self._left[row] or row not in self._last:
+                if self._side.reseed is not None:
+                    self._side.reseed(env, int(seed))
+                stepped = self._side.step_one(env, action_tree(actions, row, *nests))
+                self._last[row] = stepped, self._side.state_of(env)
+            rows.add(*self._last[row])
         return rows.steps()
 
     def restart(self, row: int, seed: int) -> Moments:
