@@ -10,13 +10,14 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.sides.adapters import functional_side, gymnax_side
 from parity.harness.sides.functional import FunctionalSide, Program
 from parity.harness.sides.side import OUTCOME
-from parity.harness.trees import Fields, equal, flatten
+from parity.harness.trees import Fields, equal, flatten, join, stack, take
 
 STEPS = 60
 LARGEST = 64
@@ -40,6 +41,9 @@ class SideFacts:
         values: of an object, how many values its step returns.
         generator: of an object, the attribute that holds its generator of random numbers.
         action_space, observation_space: whether it has one.
+        keys: of pure functions, fields that hold a key of random numbers, or look like one.
+        refusal: of pure functions, what a step raises with an action of the reference, "" if nothing;
+            then ``numbers`` are of resets alone.
     """
 
     kind: Literal["gymnasium", "gymnax", "functional", "object"]
@@ -54,6 +58,8 @@ class SideFacts:
     generator: str = ""
     action_space: bool = False
     observation_space: bool = False
+    keys: tuple[str, ...] = ()
+    refusal: str = ""
 
 
 def made(make: Any) -> Any:
@@ -115,10 +121,10 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> SideFacts:
     """
     port = made(make)
     if isinstance(port, Program):
-        return _look_at_functions("functional", functional_side(lambda: port))
+        return _look_at_functions("functional", functional_side(lambda: port), actions)
     env = port[0] if isinstance(port, tuple) else port
     if hasattr(env, "step_env") and hasattr(env, "default_params"):
-        return _look_at_functions("gymnax", gymnax_side(lambda: port))
+        return _look_at_functions("gymnax", gymnax_side(lambda: port), actions)
     if not (callable(getattr(env, "reset", None)) and callable(getattr(env, "step", None))):
         raise InputError(
             f"the port is of type {type(env).__name__}, neither a Program, gymnax's environment "
@@ -134,11 +140,34 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> SideFacts:
     return _look_at_object(env, actions)
 
 
-def _look_at_functions(kind: Literal["gymnax", "functional"], side: FunctionalSide) -> SideFacts:
-    """Return the fields of a state of pure functions, in the order that they were declared in."""
-    seen = side.reset(np.arange(STEPS)).state
+def _look_at_functions(
+    kind: Literal["gymnax", "functional"], side: FunctionalSide, actions: Callable[[], Any]
+) -> SideFacts:
+    """Return the fields of a state of pure functions, in the order that they were declared in: what
+    resets with :data:`STEPS` seeds show, and so many steps from there, as long as no episode ends."""
+    seeds = np.arange(STEPS)
+    shown = side.reset(seeds).state
     order = flatten(side.make().reset(jax.random.PRNGKey(0))[1])
-    return SideFacts(kind, {name: seen[name] for name in order})
+    rows, refusal = [shown], ""
+    try:
+        lanes, going = side.lanes(seeds, None), np.full(STEPS, True)
+        for number in range(STEPS):
+            given = stack([flatten(actions(), "action") for _ in seeds], "action")
+            steps = lanes.advance(given, seeds + STEPS * (number + 1))
+            rows.append(take(steps.state, going))
+            going &= ~steps.ended
+    except Exception as error:  # whatever a foreign port raises
+        first = str(error).strip().split("\n")[0][:160]
+        refusal = f"{type(error).__name__}: {first}"
+    seen = join(rows)
+    keys = tuple(
+        name
+        for name, leaf in order.items()
+        if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key)
+        or (seen[name].dtype == np.uint32 and seen[name].shape[1:] == (2,))
+    )
+    numbers = {name: seen[name] for name in order}
+    return SideFacts(kind, numbers, keys=keys, refusal=refusal)
 
 
 def _look_at_object(port: Any, actions: Callable[[], Any]) -> SideFacts:

@@ -98,9 +98,21 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
 
 
 def _of_functions(mine: SideFacts, theirs: SideFacts) -> Draft:
-    """Return what is written of a port that is pure functions: every field of its state."""
-    draft = Draft(port=[f"    port=Port.{theirs.kind}(make_port),"])
-    draft.names = [name for name in theirs.numbers if name != "time"]
+    """Return what is written of a port that is pure functions: every field of its state but keys."""
+    left = [name for name in theirs.keys if name not in mine.numbers]
+    named = "".join(f'"{name}", ' for name in left).rstrip(" " if len(left) == 1 else ", ")
+    without = f", leave_out=({named})" if left else ""
+    draft = Draft(port=[f"    port=Port.{theirs.kind}(make_port{without}),"])
+    if left:
+        draft.todo.append(
+            f"see that the port's {', '.join(left)}, left out of the state, is a key of random numbers"
+        )
+    if theirs.refusal:
+        draft.todo.append(
+            f"give the port a convert_action: its step raises {theirs.refusal}, with an action of the "
+            "reference; the domains are of resets alone"
+        )
+    draft.names = [name for name in theirs.numbers if name != "time" and name not in left]
     draft.time = "time" if "time" in theirs.numbers else ""
     draft.functions = _reading(mine, draft)
     return draft
@@ -186,6 +198,9 @@ def _port_functions(theirs: SideFacts, draft: Draft, counter: str) -> list[str]:
         )
         value = f"{value}.copy()" if kind == "array" else f"{kind}({value})" if kind else value
         lines.append(f"    {path} = {value}")
+    if not at:
+        lines.append("    raise NotImplementedError  # TODO: no number of the port is seen to change")
+        draft.todo.append("complete read_port and write_port: no number of the port is seen to change")
     if inner != "port":
         return lines
     lines += ["", "", "def reset_port(port, seed):"]
@@ -242,10 +257,7 @@ def _reading(mine: SideFacts, draft: Draft) -> list[str]:
     if names and all(name in mine.numbers for name in names):
         at = {name: f"env.{mine.paths.get(name, name)}" for name in names}
         pairs = ", ".join(f'"{name}": {path}' for name, path in at.items())
-        puts = [
-            f'    {path} = state["{name}"]{".copy()" if mine.numbers[name].ndim > 1 else ""}'
-            for name, path in at.items()
-        ]
+        puts = [_put(mine, name, path) for name, path in at.items()]
         return [
             "def read(env):",
             f"    return {{{pairs}}}",
@@ -272,16 +284,26 @@ def _reading(mine: SideFacts, draft: Draft) -> list[str]:
         ]
     draft.todo.append("complete read and write")
     seen = ", ".join(mine.numbers) or "nothing"
-    body = ", ".join(f'"{name}": env.TODO' for name in names)
+    at = {name: f"env.{mine.paths.get(name, name)}" for name in names if name in mine.numbers}
+    body = ", ".join(f'"{name}": {at.get(name, "env.TODO")}' for name in names)
+    puts = [_put(mine, name, path) for name, path in at.items()]
+    left = ", ".join(name for name in names if name not in at)
     return [
-        f"# TODO: the port's state has {', '.join(names)}; of the reference, these change: {seen}",
+        f"# TODO: the port's state has {', '.join(names) or 'nothing that is seen to change'}; of the "
+        f"reference, these change: {seen}",
         "def read(env):",
         f"    return {{{body}}}",
         "",
         "",
         "def write(env, state):",
-        "    raise NotImplementedError  # TODO",
+        *puts,
+        f"    raise NotImplementedError  # TODO{f': {left}' if left else ''}",
     ]
+
+
+def _put(mine: SideFacts, name: str, path: str) -> str:
+    """Return the line that puts a field of the state into the reference."""
+    return f'    {path} = state["{name}"]{".copy()" if mine.numbers[name].ndim > 1 else ""}'
 
 
 def _domain(values: Any) -> str:

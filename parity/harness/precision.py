@@ -10,7 +10,9 @@ import numpy as np
 from foundation.errors import InputError
 from parity.engine.jaxprs import equations
 from parity.harness.cases import Cases
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Side
 from parity.harness.trees import Fields, equal, rows_of, take
 
@@ -23,7 +25,7 @@ def why_not_double(side: Side, cases: Cases) -> str:
 
     A side of pure functions is read: nothing in it may be widened from single to double precision. An
     object is tried: one that holds its state in single precision must give other results when it is put
-    in a state in double precision.
+    in a state in double precision, and it must take actions in it.
     """
     few = cases.rows(np.arange(min(PROBED, len(cases))))
     if isinstance(side, FunctionalSide):
@@ -40,6 +42,8 @@ def why_not_double(side: Side, cases: Cases) -> str:
                 "casts; make them where the environment is made, in the dtype of the state"
             )
         return ""
+    if isinstance(side, MutableSide | BatchedSide) and (said := side.why_not_wide(few.action)):
+        return f"it takes no actions in double precision ({said})"
     if not side.can_write:
         return _played_in_single(side, cases)
     seeds = np.zeros(len(few), np.int64)

@@ -13,6 +13,7 @@ from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.going import advance_going
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Side, Steps
 from parity.harness.trees import Array, equal, take
@@ -67,13 +68,17 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
 def _episodes_part(side: Side, few: Cases) -> str:
     """Return a field in which two episodes of one seed part, of a side that is only played."""
     seeds = np.arange(FEW)
-    one, two = (side.lanes(seeds, None) for _ in range(2))
+    both = [side.lanes(seeds, None) for _ in range(2)]
+    going = np.full(FEW, True)
     for first in range(0, len(few) - FEW + 1, FEW):
         action = take(few.action, slice(first, first + FEW))
-        shown = [lanes.advance(action, seeds + first).of_the_step for lanes in (one, two)]
-        for name, value in shown[0].items():
-            if not equal(value, shown[1][name]):
+        one, two = (advance_going(lanes, action, seeds + first, going) for lanes in both)
+        if one is None or two is None:
+            break
+        for name, value in one.of_the_step.items():
+            if not equal(value, two.of_the_step[name]):
                 return name
+        going &= ~one.ended & ~two.ended
     return ""
 
 

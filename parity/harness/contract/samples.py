@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.harness.compare import narrower, spacing
 from parity.harness.trees import Array, Fields, digits
 
 ALPHA = 1e-6
 """Chance that one family of tests calls two equal distributions different."""
 MOST_NUMBERS, MOST_PAIRS = 256, 40
+ONE_ULPS = 4
+"""Units in the last place of the narrower side within which two numbers are one that rounding parts."""
 
 Column = tuple[str, Array, Array]
 """(name, the reference's draws, the port's) of one number."""
@@ -41,7 +44,8 @@ def compare_samples(reference: Fields, port: Fields, alpha: float = ALPHA) -> Co
         reference, port: fields (N, ...) and (M, ...) of the same names and shapes.
         alpha: chance of any false alarm, shared out evenly (Bonferroni).
     """
-    columns = _columns(reference, port)
+    given = _columns(reference, port)
+    columns = [(name, *but_for_rounding(a, b)) for name, a, b in given]
     tests = columns + _combined(columns)
     count = max(len(tests) + 4 * len(columns), 1)
     level = alpha / count
@@ -53,7 +57,7 @@ def compare_samples(reference: Fields, port: Fields, alpha: float = ALPHA) -> Co
         gap, chance = _kolmogorov(a, b)
         if chance < level:
             differs[name] = _sentence(name, a, b, gap)
-    for name, a, b in columns:
+    for name, a, b in given:  # a dtype too narrow to draw in shows in what is not rounded
         few = _too_few(a, b)
         if few and name not in differs:
             differs[name] = few
@@ -66,13 +70,46 @@ def _columns(reference: Fields, port: Fields) -> list[Column]:
     """Return every number of every field by name, evenly spaced ones of large fields."""
     columns = []
     for name, value in reference.items():
-        a = value.reshape(len(value), -1).astype(np.float64)
-        b = port[name].reshape(len(port[name]), -1).astype(np.float64)
+        a = value.reshape(len(value), -1)
+        b = port[name].reshape(len(port[name]), -1)
         places = np.unique(np.linspace(0, a.shape[1] - 1, min(a.shape[1], MOST_NUMBERS)).astype(int))
         for place in places:
             label = name if value.ndim == 1 else f"{name}[{place}]"
             columns.append((label, a[:, place], b[:, place]))
     return columns
+
+
+def but_for_rounding(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return two samples (N,) and (M,) in float64 without what parts them by rounding alone.
+
+    Where a side holds numbers with a fraction, both are rounded to the narrower dtype of those that do.
+    Where both do, numbers within :data:`ONE_ULPS` of one another become one: a constant, or a choice
+    among a few, that one side computes otherwise. No more is joined, however many lie in a row.
+    """
+    kinds = {a.dtype.kind, b.dtype.kind}
+    if "f" not in kinds:
+        return a.astype(np.float64), b.astype(np.float64)
+    dtype = narrower(a, b)
+    with np.errstate(over="ignore"):
+        mine, theirs = a.astype(dtype).astype(np.float64), b.astype(dtype).astype(np.float64)
+    every = np.concatenate([mine, theirs])
+    known = np.unique(every[np.isfinite(every)])
+    if kinds != {"f"} or len(known) < 2:
+        return mine, theirs
+    width = ONE_ULPS * spacing(known, dtype)
+    first = np.arange(len(known))
+    with np.errstate(over="ignore"):
+        for low in np.flatnonzero(np.diff(known) <= width[:-1]):
+            start = first[low]
+            if known[low + 1] - known[start] <= width[start]:
+                first[low + 1] = start
+    shown = known[first]
+
+    def joined(values: Array) -> Array:
+        places = np.searchsorted(known, values).clip(0, len(known) - 1)
+        return np.where(np.isfinite(values), shown[places], values)
+
+    return joined(mine), joined(theirs)
 
 
 def _combined(columns: list[Column]) -> list[Column]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.harness.cases import Cases, concat
-from parity.harness.contract.samples import ALPHA, compare_samples
+from parity.harness.contract.samples import ALPHA, but_for_rounding, compare_samples
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Pair
@@ -159,10 +159,14 @@ def _joint(a: Fields, b: Fields, alpha: float) -> str:
     """Compare how often each combination of drawn fields comes, where there are few (chi-squared)."""
     from scipy.stats import chi2
 
-    rows = [
-        np.concatenate([v.reshape(len(v), -1).astype(np.float32) for v in side.values()], axis=1)
-        for side in (a, b)
-    ]
+    columns = []
+    for name in a:
+        flat = [side[name].reshape(len(side[name]), -1).T for side in (a, b)]
+        for pair in zip(*flat, strict=True):
+            columns.append(but_for_rounding(*pair))
+            if len(np.unique(np.concatenate(columns[-1]))) > MOST_KINDS:
+                return ""
+    rows = [np.stack(side, axis=1).astype(np.float32) for side in zip(*columns, strict=True)]
     kinds, which = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
     if len(kinds) > MOST_KINDS or len(kinds) < 2:
         return ""

@@ -17,6 +17,7 @@ import numpy as np
 
 from parity.harness.cases import Actions, Cases
 from parity.harness.judge import Judge
+from parity.harness.sides.going import advance_going
 from parity.harness.sides.side import Moments, Side, Steps
 from parity.harness.trees import Array, Fields
 
@@ -80,7 +81,7 @@ def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
-            )  # lanes whose episode has ended are stepped, and not looked at
+            )  # lanes whose episode has ended may be stepped, and are not looked at
             apart, discrete, played = _play(judge, start, seeds, choose, steps, double)
         result.steps = max(result.steps, played.steps)
         result.compared += played.compared
@@ -123,7 +124,9 @@ def _play(
     played = Played(0, 0)
     for step in range(steps):
         action = choose(step, now)
-        a, b = mine.advance(action, seeds), theirs.advance(action, seeds)
+        a, b = (advance_going(one, action, seeds, going) for one in (mine, theirs))
+        if a is None or b is None:
+            break
         shown = going & a.final & b.final
         played = Played(step + 1, played.compared + int(shown.sum()))
         for name, x in a.fields.items():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import InputError
-from parity.harness.sides.mutable import MutableSide, widened
+from parity.harness.sides.mutable import MutableSide, raised, refusal_of_wide, widened
 from parity.harness.sides.restarting import Restarts, final_in, final_rows, restarted_within
 from parity.harness.sides.side import (
     Lanes,
@@ -91,6 +91,7 @@ class BatchedSide:
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
     _is_of_a_step: bool = field(default=False, init=False)
+    _refusal: str | None = field(default=None, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -146,17 +147,30 @@ class BatchedSide:
         named(fields)
         return _with_rows("state", fields, copies)
 
-    def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
+    def native(self, action: Any = None, state: Fields | None = None) -> dict[str, np.dtype[Any]]:
         """Return the dtype of every state field as the environment holds it; after a step with an
-        action, once one is given."""
-        if not self._native or (action is not None and not self._is_of_a_step):
-            self._is_of_a_step = action is not None
-            env = self._env(False)
-            if action is not None:
+        action, once one is given: one that may be taken at first, or in a state (copies, ...)."""
+        env = self._env(False)
+        if not self._native:
+            self._held(env)
+        if action is not None and not self._is_of_a_step:
+            self._is_of_a_step = True
+            if state is None:
                 self.step_all(env, action)
-            self._form = self.read(env)
-            self._native = {name: value.dtype for name, value in self.state_of(env, self.batch).items()}
+            elif raised(lambda: self.step_all(env, action)):
+                self.reset_all(env, np.zeros(self.batch, np.int64))
+                if raised(lambda: self._step_from(env, state, action)):
+                    return self._native
+            self._held(env)
         return self._native
+
+    def _step_from(self, env: Any, state: Fields, action: Any) -> None:
+        self.put(env, state, False)
+        self.step_all(env, action)
+
+    def _held(self, env: Any) -> None:
+        self._form = self.read(env)
+        self._native = {name: value.dtype for name, value in self.state_of(env, self.batch).items()}
 
     def put(self, env: Any, state: Fields, double: bool) -> None:
         """Put every copy in a state, fields (copies, ...), in the environment's own dtypes.
@@ -188,14 +202,36 @@ class BatchedSide:
     def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
         """Put the copies in N states and take one step in each."""
         env, parts = self._env(double), []
-        actions = widened(actions) if double else actions
+        actions = self.handed_over(actions, double)
         nests = nests_for(actions, self, self.partner)
-        self.native(action_tree(take(actions, np.zeros(self.batch, int)), slice(None), *nests))
+        first = np.zeros(self.batch, int)
+        tree = action_tree(take(actions, first), slice(None), *nests)
+        self.native(tree, take(state, first))
         for rows, size in _chunks(rows_of(actions), self.batch):
             self.reset_all(env, seeds[rows])  # clears what is remembered of ends; restarts draw anew
             self.put(env, take(state, rows), double)
             parts.append(self.stepped(env, take(actions, rows), seeds[rows], size))
         return _joined(parts, self.restarts)
+
+    def handed_over(self, actions: Fields, double: bool) -> Fields:
+        """Return actions (N, ...) in the precision that the copies are handed them in."""
+        return widened(actions) if double and not self.why_not_wide(actions) else actions
+
+    def why_not_wide(self, actions: Fields) -> str:
+        """Return why the copies take no actions in double precision, or nothing: see
+        :func:`refusal_of_wide`."""
+
+        def step(given: Fields, row: int) -> None:
+            tree = action_tree(
+                take(given, np.full(self.batch, row)),
+                slice(None),
+                *nests_for(given, self, self.partner),
+            )
+            self.step_all(self.new(self.batch, True), tree)
+
+        if self._refusal is None:
+            self._refusal = refusal_of_wide(actions, step)
+        return self._refusal
 
     def stepped(self, env: Any, actions: Fields, seeds: Array, size: int) -> _Part:
         """Take one step in every copy and return what the first ``size`` of them handed out."""
@@ -292,14 +328,20 @@ class _Part:
 
 
 class BatchedLanes:
-    """The copies of one environment, each in an episode of its own."""
+    """The copies of one environment, each in an episode of its own.
+
+    Attributes:
+        restarts: when a copy begins another episode, as of the side.
+        start: what they begin in.
+    """
 
     def __init__(self, side: BatchedSide, env: Any, double: bool, start: Moments) -> None:
         self._side, self._env, self._double, self.start = side, env, double, start
+        self.restarts = side.restarts
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
-        actions = widened(actions) if self._double else actions
+        actions = self._side.handed_over(actions, self._double)
         part = self._side.stepped(self._env, actions, np.asarray(seeds), len(seeds))
         return _joined([part], self._side.restarts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from parity.harness.trees import (
     stack,
 )
 
+TRIED = 8
+"""Actions by which it is found out whether a side takes them in double precision."""
 Stepped = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 """Observation, reward, terminated, truncated, info."""
 Watch = Callable[[int], AbstractContextManager[Any]]
@@ -81,6 +84,7 @@ class MutableSide:
     _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
     _form: Any = field(default=None, init=False)
     _is_of_a_step: bool = field(default=False, init=False)
+    _refusal: str | None = field(default=None, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
@@ -122,17 +126,30 @@ class MutableSide:
         named(fields)
         return {name: as_numbers(name, value) for name, value in fields.items()}
 
-    def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
+    def native(self, action: Any = None, state: Fields | None = None) -> dict[str, np.dtype[Any]]:
         """Return the dtype of every state field as the environment holds it; in mid-episode, once an
-        action is given."""
-        if not self._native or (action is not None and not self._is_of_a_step):
-            self._is_of_a_step = action is not None
+        action is given: one that may be taken where an episode begins, or in a state's first row."""
+        if not self._native:
+            self._held(self._new(False))
+        if action is not None and not self._is_of_a_step:
+            self._is_of_a_step = True
             env = self._new(False)
-            if action is not None:
+            if state is None:
                 self.step_one(env, action)
-            self._form = self.read(env)
-            self._native = {name: value.dtype for name, value in self.state_of(env).items()}
+            elif raised(lambda: self.step_one(env, action)):
+                env = self._new(False)
+                if raised(lambda: self._step_from(env, state, action)):
+                    return self._native
+            self._held(env)
         return self._native
+
+    def _step_from(self, env: Any, state: Fields, action: Any) -> None:
+        self._put(env, self._prepared(state, False), 0)
+        self.step_one(env, action)
+
+    def _held(self, env: Any) -> None:
+        self._form = self.read(env)
+        self._native = {name: value.dtype for name, value in self.state_of(env).items()}
 
     def _put(self, env: Any, state: Fields, row: int) -> None:
         assert self.write is not None
@@ -170,9 +187,9 @@ class MutableSide:
     ) -> Steps:
         """Put the environment in N states and take one step in each, within ``watch(row)``."""
         nests = nests_for(actions, self, self.partner)
-        self.native(action_tree(actions, 0, *nests))
+        self.native(action_tree(actions, 0, *nests), state)
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
-        actions = widened(actions) if double else actions
+        actions = self.handed_over(actions, double)
         for row in range(rows_of(actions)):
             if rows.ended_last:
                 self.reset_one(env, 0)  # clears what a side remembers of an end
@@ -185,6 +202,22 @@ class MutableSide:
         if rows.ended_last:
             self.reset_one(env, 0)
         return rows.steps()
+
+    def handed_over(self, actions: Fields, double: bool) -> Fields:
+        """Return actions (N, ...) in the precision that the environment is handed them in."""
+        return widened(actions) if double and not self.why_not_wide(actions) else actions
+
+    def why_not_wide(self, actions: Fields) -> str:
+        """Return why the environment takes no actions in double precision, or nothing: see
+        :func:`refusal_of_wide`."""
+
+        def step(given: Fields, row: int) -> None:
+            env = self._new(True)
+            self.step_one(env, action_tree(given, row, *nests_for(given, self, self.partner)))
+
+        if self._refusal is None:
+            self._refusal = refusal_of_wide(actions, step)
+        return self._refusal
 
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
         """Begin an episode for each seed, in given states or where the seeds lead."""
@@ -208,6 +241,38 @@ def widened(actions: Fields) -> Fields:
         name: value.astype(np.float64) if value.dtype.kind == "f" else value
         for name, value in actions.items()
     }
+
+
+def refusal_of_wide(actions: Fields, step: Callable[[Fields, int], None]) -> str:
+    """Return what a side raises in a step whose action is in double precision and not in the same step
+    in the action's own, as environments do that hold it against their space; nothing if it takes both.
+
+    Args:
+        actions: (N, ...) as they are declared.
+        step: (actions, row) -> None; takes one step of a new environment.
+    """
+    wide = widened(actions)
+    if all(wide[name].dtype == value.dtype for name, value in actions.items()):
+        return ""
+    for row in range(min(rows_of(actions), TRIED)):  # one may be refused as an action
+        said = raised(lambda row=row: step(wide, row))  # type: ignore[misc]
+        if not said:
+            return ""
+        if not raised(lambda row=row: step(actions, row)):  # type: ignore[misc]
+            return said
+    return ""
+
+
+def raised(call: Callable[[], Any]) -> str:
+    """Return the type and first line of what a call of foreign code raises, or nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+    except Exception as error:  # whatever foreign code raises
+        first = str(error).strip().split("\n")[0][:160]
+        return f"{type(error).__name__}{f': {first}' if first else ''}"
+    return ""
 
 
 class _Rows:
@@ -281,17 +346,25 @@ class MutableLanes:
 
     def __init__(self, side: MutableSide, envs: list[Any], double: bool, start: Moments) -> None:
         self._side, self._envs, self._double, self.start = side, envs, double, start
+        self._left, self._last = np.full(len(envs), False), dict[int, tuple[Stepped, Fields]]()
+
+    def leave(self, rows: Array) -> None:
+        """Step some lanes, bool (N,), no more, unless they begin another episode by themselves: theirs
+        has ended, and their environments may raise. What they show is their last step."""
+        self._left = rows & self._side.hands_out_final
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
         rows = _Rows(self._side.hands_out_final)
-        actions = widened(actions) if self._double else actions
+        actions = self._side.handed_over(actions, self._double)
         nests = nests_for(actions, self._side, self._side.partner)
         for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
-            if self._side.reseed is not None:
-                self._side.reseed(env, int(seed))
-            stepped = self._side.step_one(env, action_tree(actions, row, *nests))
-            rows.add(stepped, self._side.state_of(env))
+            if not self._left[row] or row not in self._last:
+                if self._side.reseed is not None:
+                    self._side.reseed(env, int(seed))
+                stepped = self._side.step_one(env, action_tree(actions, row, *nests))
+                self._last[row] = stepped, self._side.state_of(env)
+            rows.add(*self._last[row])
         return rows.steps()
 
     def restart(self, row: int, seed: int) -> Moments:

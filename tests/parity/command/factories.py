@@ -300,3 +300,51 @@ class Wagons:
 
     def __init__(self) -> None:
         self.axle, self.speed, self._speed, self.axle_right_speed = Axle(), 1.0, 2.0, 3.0
+
+
+class Kept(NamedTuple):
+    """What pure functions hand on that draw from a key of their own, and count steps."""
+
+    height: Any
+    wind: Any
+    key: Any
+    turns: Any
+
+
+def keyed() -> Program:
+    """Return a lift as pure functions whose state holds a key, and numbers that no other lift has."""
+
+    def reset(key: Any) -> Any:
+        state = Kept(jnp.zeros(()), jnp.ones(()), key, jnp.zeros((), jnp.int32))
+        return state.height[None], state
+
+    def step(key: Any, state: Kept, action: Any) -> Any:
+        key, use = jax.random.split(state.key)
+        height = state.height + jnp.where(action == 1, 1.0, -1.0) + jax.random.uniform(use)
+        state = Kept(height, state.wind, key, state.turns + 1)
+        return height[None], state, height, state.turns >= 7, jnp.asarray(False), {}
+
+    return Program(reset, step, None, Lift.action_space, None)
+
+
+def pair_of_actions() -> Program:
+    """Return pure functions whose action is two numbers."""
+
+    def step(key: Any, state: Any, action: Any) -> Any:
+        return keyed().step(key, state, action["up"])
+
+    return keyed()._replace(step=step)
+
+
+class Closed(NumpyLift):
+    """None of its numbers can be seen."""
+
+    action_space = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.step = NumpyLift().step  # type: ignore[method-assign]
+
+    def reset(self, seed: int | None = None) -> Any:
+        lift = NumpyLift()
+        self.step = lift.step  # type: ignore[method-assign]
+        return lift.reset(seed)

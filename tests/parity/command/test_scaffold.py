@@ -220,3 +220,31 @@ def test_a_first_pair_is_told_line_by_line(reference: str, port: str, snapshot: 
     lines = [re.sub(r"real\(.*\)", "real(...)", line) for line in text.split("\n")]
     snapshot("pair", {f"{number:03}": line for number, line in enumerate(lines, 1)})
     snapshot("todo", {f"{number:03}": line for number, line in enumerate(todo, 1)})
+
+
+def test_a_port_that_shows_no_number_is_left_to_complete_in_code_that_python_reads() -> None:
+    text, todo = scaffold(f"{HERE}:Lift", f"{HERE}:Closed")
+    compile(text, "parity_pair.py", "exec")
+    put = text.partition("def write_port(port, state):\n")[2]
+    assert put.startswith(
+        "    raise NotImplementedError  # TODO: no number of the port is seen to change"
+    )
+    assert "complete read_port and write_port: no number of the port is seen to change" in todo
+
+
+def test_what_one_side_alone_has_leaves_what_both_have_matched_and_keys_out() -> None:
+    text, todo = scaffold(f"{HERE}:Lift", f"{HERE}:keyed")
+    compile(text, "parity_pair.py", "exec")
+    assert 'return {"height": env.height, "wind": env.TODO, "turns": env.TODO}' in text
+    assert (
+        '    env.height = state["height"]\n    raise NotImplementedError  # TODO: wind, turns' in text
+    )
+    assert 'port=Port.functional(make_port, leave_out=("key",)),' in text
+    assert todo[0] == "see that the port's key, left out of the state, is a key of random numbers"
+    assert '"turns": integer(0, 8),' in text  # what steps came to, and not the resets alone
+
+
+def test_a_port_that_takes_other_actions_has_a_first_pair_of_its_resets() -> None:
+    text, todo = scaffold(f"{HERE}:Lift", f"{HERE}:pair_of_actions")
+    assert '"turns": integer(0, 1),' in text
+    assert any(line.startswith("give the port a convert_action: its step raises ") for line in todo)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
 from foundation.errors import InputError
-from parity import Port, Program
+from parity import Pair, Port, Program, real, verify
 from parity.harness import cases as make
 from parity.harness.cases import Cases
 from parity.harness.modes.played_port import play_port
@@ -197,3 +199,63 @@ def test_fields_have_fractions_where_any_of_a_row_has() -> None:
     assert has_fractions({"a": whole, "b": flags, "c": share})
     assert not has_fractions({"a": whole, "b": flags})
     assert not has_fractions({"c": share[:0], "a": whole[:0]})
+
+
+def strict(batched: bool, least: float = -1.0) -> Any:
+    """Return a side in double precision whose step refuses every action but one of float32 beyond
+    ``least``."""
+    space = Box(-1.0, 1.0, (), np.float32)
+
+    def step(one: Any, action: Any) -> Any:
+        assert action.dtype == np.float32, "float32 alone"
+        if (action < least).any():
+            raise ValueError("too little")
+        one.level = one.level + action
+        none = np.zeros_like(one.level, bool)
+        return one.level.copy(), np.zeros_like(one.level), none, none, {}
+
+    def put(one: Any, state: Any) -> None:
+        one.level = state["level"]
+
+    def made(copies: int = 0) -> Any:
+        return SimpleNamespace(level=np.zeros(copies) if copies else np.float64(0.0))
+
+    def begin(one: Any, seed: Any) -> Any:
+        one.level = np.random.default_rng(seed).uniform(size=np.shape(one.level))
+        return np.array(one.level)
+
+    values: dict[str, Any] = {
+        "make": made,
+        "read": lambda one: {"level": one.level},
+        "write": put,
+        "action_space": lambda one: space,
+    }
+    if batched:
+        return Port.batched(**values, reset_all=begin, step_all=step, restarts="never", batch=8)
+    return Port.mutable(**values, reset_one=begin, step_one=step)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize(("least", "first"), [(-1.0, 0.3), (-0.5, -0.9)])
+def test_actions_that_a_side_holds_against_its_space_are_handed_over_as_declared(
+    batched: bool, least: float, first: float
+) -> None:
+    """An action that is refused in itself says nothing of its precision."""
+    one = strict(batched, least)
+    given = {"action": np.array([first, 0.3], np.float32)}
+    state = {"level": np.array([0.1, 0.2])}
+    why = "it takes no actions in double precision (AssertionError: float32 alone)"
+    assert why_not_double(one, Cases(state, given, np.array(["visited"] * 2))) == why
+    ready = {"action": np.abs(given["action"])}
+    done = one.transition(state, ready, np.arange(2), True)
+    along = one.lanes(np.arange(2), state, True).advance(ready, np.arange(2))
+    for steps in (done, along):
+        assert steps.state["level"].tolist() == (state["level"] + ready["action"]).tolist()
+
+
+def test_an_environment_that_asserts_its_actions_against_itself_passes() -> None:
+    pair = Pair("strict", strict(False), strict(True), {"level": real(0, 1)})
+    report = verify(pair, transitions=96, resets=100)
+    assert report.differences == [], str(report)
+    assert {one.verdict for one in report.fields} == {"equal"}
+    assert "takes no actions in double precision" in str(report)

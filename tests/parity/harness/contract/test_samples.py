@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from parity.harness.contract.samples import compare_samples
+from parity.harness.contract.samples import but_for_rounding, compare_samples
 
 
 def drawn(seed: int, few: int = 0) -> dict[str, np.ndarray]:
@@ -163,3 +163,37 @@ def test_a_port_that_takes_far_fewer_values_is_found_though_they_lie_as_the_refe
     words = f"takes {distinct} distinct values in 1000 draws, the reference 1000"
     assert compare_samples({"x": many}, {"x": few}).differs == ({"x": words} if found else {})
     assert compare_samples({"x": few}, {"x": many}).differs == {}
+
+
+@pytest.mark.parametrize("narrow", [np.float32, np.float16])
+def test_a_constant_and_a_choice_of_few_are_one_in_two_precisions(narrow: type) -> None:
+    few = np.array([0.1, 1 / 3, 0.7, np.nan, np.inf])
+    mine, theirs = (np.random.default_rng(seed).choice(few, 1000) for seed in range(2))
+    still = np.full(1000, 0.1)
+    rounded = theirs.astype(narrow)
+    for _ in range(2):
+        rounded = np.where(np.isfinite(rounded), np.nextafter(rounded, narrow(0)), rounded)
+    for a, b in (
+        ({"x": still, "y": mine}, {"x": still.astype(narrow), "y": theirs.astype(narrow)}),
+        ({"x": still, "y": mine}, {"x": (still * 3).astype(narrow) / narrow(3), "y": rounded}),
+        ({"x": still, "y": mine}, {"x": (still + 0.2) - 0.2, "y": theirs * 3 / 3}),
+    ):
+        assert compare_samples(a, b).differs == {}
+        assert compare_samples(b, a).differs == {}
+    other = {"x": (still * 1.02).astype(narrow), "y": theirs.astype(narrow)}
+    assert set(compare_samples({"x": still, "y": mine}, other).differs) == {"x"}
+
+
+def test_no_more_numbers_are_joined_than_lie_within_a_few_units_in_the_last_place() -> None:
+    unit = 2.0**-52
+    row = 1 + unit * np.arange(100)
+    one, other = but_for_rounding(row, np.full(1000, 1.0))
+    assert (len(np.unique(one)), set(other)) == (20, {1.0})
+    whole, counted = but_for_rounding(np.array([3, 4]), np.array([2.0**53, 2.0**53 - 1]))
+    assert (whole.tolist(), len(np.unique(counted))) == ([3, 4], 2)
+
+
+def test_a_dtype_too_narrow_to_draw_in_is_found() -> None:
+    mine, theirs = (1e9 + np.random.default_rng(seed).random(1000) for seed in range(2))
+    words = "takes 1 distinct values in 1000 draws, the reference 1000"
+    assert compare_samples({"x": mine}, {"x": theirs.astype(np.float32)}).differs == {"x": words}

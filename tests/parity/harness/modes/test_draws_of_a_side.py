@@ -176,6 +176,10 @@ def test_combinations_that_come_more_often_are_seen_though_each_number_comes_ali
     assert _joint({"a": first * 2}, never, 1e-6) == ""
     some = {"a": np.r_[np.ones(60, int), np.zeros(3940, int)]}
     assert _joint({"a": np.zeros(4000, int)}, some, 1e-6)  # one side never comes to it
+    real = {"a": 0.1 + 0.2 * first}
+    assert _joint(real, {"a": np.nextafter(real["a"].astype(np.float32), np.float32(0))}, 1e-6) == ""
+    assert _joint(real, {"a": 0.1 + 0.2 * (first & second)}, 1e-6)
+    assert _joint({"a": rng.random(4000)}, {"a": rng.random(4000)}, 1e-6) == ""  # far too many
 
 
 def test_fields_drawn_in_few_states_are_found_where_they_differ_and_no_others() -> None:
