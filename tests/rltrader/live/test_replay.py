@@ -188,6 +188,27 @@ def test_a_log_that_is_named_twice_or_beside_its_folder_is_replayed_once(
     assert json.loads(result.stdout)["of"] == 2
 
 
+def test_a_log_that_is_broken_at_its_beginning_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says what a log without a whole first line is of, and a crash leaves such."""
+    for name, text in (("a", ""), ("b", '{"kind": "rl'), ("c", "whole")):
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    read = decision_log.read_log
+
+    def replay_one(file: Path, *more: Any) -> Any:
+        return REPORT if file.name == "c.jsonl" else read(file)
+
+    monkeypatch.setattr(module, "_replay_one", replay_one)
+    monkeypatch.setattr("parity.live_replay.together.join_reports", lambda reports: reports[0])
+    result = CliRunner().invoke(replay, [str(tmp_path), "--data", "ES.csv", "--json"])
+    assert result.exit_code == 0, result.exception
+    assert [line.rpartition("/")[2] for line in result.stderr.splitlines()] == [
+        f"{name}.jsonl: {what}, so nothing says what made it; give another log"
+        for name, what in (("a", "it is empty"), ("b", "its first line is cut off"))
+    ]
+
+
 def test_how_it_ends(call: Any) -> None:
     assert call("a", verdict="different")[0].exit_code == 1
     result, _ = call("a", "b", quiet=("a", "b"))
