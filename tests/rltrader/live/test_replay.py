@@ -142,6 +142,16 @@ def test_a_folder_stands_for_its_logs_in_order(tmp_path: Path) -> None:
         _log_files(tmp_path / "empty")
 
 
+def test_a_folders_logs_stand_in_order_of_time(tmp_path: Path) -> None:
+    """By name the tenth log of a second would stand before its second, and that before its first."""
+    second = "20260105-143000"
+    wanted = ["by hand", "ES-20251231-235959", *(f"ES-{second}{more}" for more in ("", "-2", "-10"))]
+    wanted += ["NQ-20260105-143001", "ES-20260106-090000", "NQ-20260106-090000"]
+    for name in reversed(wanted):
+        (tmp_path / f"{name}.jsonl").touch()
+    assert [file.stem for file in _log_files(tmp_path)] == wanted
+
+
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what calls the command on logs of which the first ``quiet`` ones decide nothing."""
