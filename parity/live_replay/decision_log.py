@@ -144,19 +144,20 @@ def read_log(path: Path) -> LiveLog:
     """Read a decision log. A last line that was cut off, as a crash leaves it, is left out.
 
     Raises:
-        NothingDecidedError: it holds no bar.
+        NothingDecidedError: it holds no bar, or not even a whole first line.
         InputError: there is no such file, it is no such log or of another version, or a line in its
             midst can't be read; names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        whole, end, rest = path.read_bytes().rpartition(b"\n")
+        # What was cut off may end within a character, so it is never decoded.
+        lines = whole.decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: can't be read ({_why(error)}); give a decision log") from None
-    torn = bool(lines.pop())  # a whole file ends with a line's end
-    if torn and not lines:
-        raise InputError(
-            f"{path}: its first line is cut off, so nothing says what made it; give another log"
-        )
+    torn = bool(rest)  # a whole file ends with a line's end
+    if not end:
+        what = "its first line is cut off" if torn else "it is empty"
+        raise NothingDecidedError(f"{path}: {what}, so nothing says what made it; give another log")
     entries = [_parse(path, number, line) for number, line in enumerate(lines, 1)]
     header = _header(path, entries)
     bars: list[dict[str, Any]] = []

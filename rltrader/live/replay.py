@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from foundation.errors import InputError
 from foundation.report.format import change, count, difference, dollars
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
+
+_NAME = re.compile(r"(?<!\d)(\d{8}-\d{6})(?:-(\d+))?$")
 
 
 @click.command()
@@ -91,19 +94,29 @@ def _replay_one(file: Path, bars: BarOptions, bundle: Path | None, fill_ticks: f
 
 
 def _log_files(path: Path) -> list[Path]:
-    """Return the log itself, or all logs of a folder by name, which is by time.
+    """Return the log itself, or all logs of a folder in order of the times in their names.
 
     Raises:
         InputError: the folder holds none.
     """
     if not path.is_dir():
         return [path]
-    logs = sorted(path.glob("*.jsonl"))
+    logs = sorted(path.glob("*.jsonl"), key=_begun)
     if not logs:
         raise InputError(
             f"{path}: no log (.jsonl) here; a strategy begins one each time that it is loaded"
         )
     return logs
+
+
+def _begun(log: Path) -> tuple[str, int, str]:
+    """Return what orders logs: when one was begun, which of that second it is, and its name.
+
+    A strategy names them ``ES-20260105-143000.jsonl``, and the second of one second with ``-2`` behind;
+    those of other names come first.
+    """
+    found = _NAME.search(log.stem)
+    return ("", 0, log.name) if found is None else (found[1], int(found[2] or 1), log.name)
 
 
 def _show(report: dict[str, Any]) -> None:

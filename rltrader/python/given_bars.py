@@ -13,6 +13,7 @@ from foundation.errors import InputError
 from markets.bars import Bars
 from markets.contracts import SYMBOLS, Contract, added_contracts, get_contract
 from markets.file_facts import FileFacts
+from markets.spacing import require_minutes
 
 if TYPE_CHECKING:
     from jax_port.runs.training_data import Source
@@ -39,6 +40,7 @@ def _source(bars: Bars, file: Path) -> Source:
     from jax_port.runs.training_data import Source
     from markets.quality.door import problems_of
 
+    require_minutes(bars.timestamps_ns, bars.source)
     _require_readable(bars)
     problems = list(problems_of(bars, FileFacts("offset")))
     if problems and bars.warnings is None and not bars.accepted:  # no door has judged them yet

@@ -142,6 +142,16 @@ def test_a_folder_stands_for_its_logs_in_order(tmp_path: Path) -> None:
         _log_files(tmp_path / "empty")
 
 
+def test_a_folders_logs_stand_in_order_of_time(tmp_path: Path) -> None:
+    """By name the tenth log of a second would stand before its second, and that before its first."""
+    second = "20260105-143000"
+    wanted = ["by hand", "ES-20251231-235959", *(f"ES-{second}{more}" for more in ("", "-2", "-10"))]
+    wanted += ["NQ-20260105-143001", "ES-20260106-090000", "NQ-20260106-090000"]
+    for name in reversed(wanted):
+        (tmp_path / f"{name}.jsonl").touch()
+    assert [file.stem for file in _log_files(tmp_path)] == wanted
+
+
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what calls the command on logs of which the first ``quiet`` ones decide nothing."""
@@ -186,6 +196,27 @@ def test_a_log_that_is_named_twice_or_beside_its_folder_is_replayed_once(
     result, asked = call(*map(str, named))
     assert sorted(one[0] for one in asked) == ["b.jsonl", "link.jsonl"]
     assert json.loads(result.stdout)["of"] == 2
+
+
+def test_a_log_that_is_broken_at_its_beginning_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says what a log without a whole first line is of, and a crash leaves such."""
+    for name, text in (("a", ""), ("b", '{"kind": "rl'), ("c", "whole")):
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    read = decision_log.read_log
+
+    def replay_one(file: Path, *more: Any) -> Any:
+        return REPORT if file.name == "c.jsonl" else read(file)
+
+    monkeypatch.setattr(module, "_replay_one", replay_one)
+    monkeypatch.setattr("parity.live_replay.together.join_reports", lambda reports: reports[0])
+    result = CliRunner().invoke(replay, [str(tmp_path), "--data", "ES.csv", "--json"])
+    assert result.exit_code == 0, result.exception
+    assert [line.rpartition("/")[2] for line in result.stderr.splitlines()] == [
+        f"{name}.jsonl: {what}, so nothing says what made it; give another log"
+        for name, what in (("a", "it is empty"), ("b", "its first line is cut off"))
+    ]
 
 
 def test_how_it_ends(call: Any) -> None:

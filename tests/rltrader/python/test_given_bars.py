@@ -20,6 +20,7 @@ from markets.file_facts import FileFacts
 from markets.quality.door import admit
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
 from rltrader.python.given_bars import write_given
 from tests.sentences import refuses
@@ -112,6 +113,7 @@ def off_grid(bars: Bars) -> Bars:
         lambda: off_grid(plain()),
         lambda: plain().select(slice(0, 0)),
         lambda: plain().select(slice(0, None, 5)),
+        lambda: second_bars(plain().select(slice(0, 5)), seed=1),
     ],
 )
 def test_bars_that_cannot_be_kept_are_refused_before_any_is_written(
