@@ -87,7 +87,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     trials = options["trials"] or max(len(policies), *tried)
     ratios = [sharpe(one.pnl) for one in played]
     # A sweep's account has each policy that it judged, those played among them.
-    known = max(ratios, *(sharpes_of(path) for path in policies), key=len)
+    known = max(*(sharpes_of(path) for path in policies), ratios, key=len)
     reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+
+if TYPE_CHECKING:
+    from parity.export_chain.verify import Request
 
 
 def commands_of(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -65,3 +70,11 @@ def telling_bar(told: list[tuple[Any, dict[str, Any]]]) -> type:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     return Parts(monkeypatch)
+
+
+@contextmanager
+def verifying_here() -> Iterator[Callable[[Request], Any]]:
+    """Verify a bundle at once, where the chain of exports verifies it in another process."""
+    from rltrader.export_parity import _verify
+
+    yield lambda request: partial(dict, _verify(request))

@@ -21,7 +21,7 @@ from rltrader import evaluate
 from rltrader.export_parity import MARK, ChainRequest, _plan, prove_export
 from rltrader.export_parity import main as export_parity
 from rltrader.options.bars import BarOptions
-from tests.commands import Parts, parts
+from tests.commands import Parts, parts, verifying_here
 
 __all__ = ["parts"]
 
@@ -150,6 +150,7 @@ def test_a_policy_is_played_on_what_was_asked_for(
             "jax_port.data.held_out.require_held_out": None,
             "jax_port.data.advised_market.with_advice": "market with advice",
             "jax_port.data.data_loader.load": market,
+            "jax_port.data.own_features.require_computed_features": None,
             "jax_port.data.seconds_loader.prepare_seconds": "fine",
             "jax_port.data.trained_contract.require_same_contract": None,
             "jax_port.ppo.policy.load_policy": loaded,
@@ -166,6 +167,7 @@ def test_a_policy_is_played_on_what_was_asked_for(
     told, contract = parts.told, get_contract("NQ")
     assert told["load_policy"] == [(Path("policy"), {"advised": advised != "bare"})]
     assert told["require_same_contract"] == [("about", contract)]
+    assert [given[0] for given in told["require_computed_features"]] == ["about"]
     assert told["check_policy"] == [(loaded,)]
     assert told["load"] == [(Path("ES.csv"), contract, "rules", {"snap": True})]
     between = date(2025, 1, 3), date(2025, 1, 6)
@@ -290,6 +292,7 @@ def test_a_chain_of_both_phases_begins_the_second_with_the_first_and_holds_every
             "rltrader.export_verify.show": None,
         }
     )
+    parts.monkeypatch.setattr("rltrader.export_parity.verifying_beside", verifying_here)
     out = tmp_path / "out"
     asked: dict[str, Any] = {"steps": 5000, "hidden": (5, 7), "observations": 11, "episodes": 3}
     for same in (False, True):

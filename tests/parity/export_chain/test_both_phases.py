@@ -5,10 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from parity.export_chain.verify import Request
 from rltrader import export_parity
 from rltrader.export_parity import ChainRequest, main, prove_export, verifying_beside
 from rltrader.options.bars import BarOptions
+from tests.commands import verifying_here
 from tests.jax_port.export.made_bundle import bars
 from tests.sentences import refuses
 
@@ -41,7 +39,7 @@ class Chain:
         patch.setattr("jax_port.runs.run.run", self.train)
         patch.setattr("jax_port.export.bundle.export", self.export)
         patch.setattr("parity.export_chain.verify.verify", self.verify)
-        patch.setattr("rltrader.export_parity.verifying_beside", self.beside)
+        patch.setattr("rltrader.export_parity.verifying_beside", verifying_here)
         patch.setattr("parity.export_chain.report.write_report", self.write)
         patch.setattr("rltrader.export_verify.show", lambda report, out: None)
 
@@ -54,11 +52,7 @@ class Chain:
         self.exported.append((policy, bundle))
         bundle.mkdir(parents=True)
 
-    @contextmanager
-    def beside(self) -> Iterator[Any]:
-        yield lambda request: partial(dict, self.verify(request, None))
-
-    def verify(self, request: Request, on_progress: Any) -> dict[str, Any]:
+    def verify(self, request: Request, on_progress: Any = None) -> dict[str, Any]:
         self.asked.append(request)
         return {"verdict": self.verdicts[len(self.asked) - 1]}
 
