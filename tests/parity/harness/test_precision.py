@@ -148,7 +148,7 @@ STEPS: dict[str, tuple[Any, int]] = {
 }
 
 
-def functional(step: Any, **changes: Any) -> tuple[Any, Cases]:
+def functional(step: Any, dtype: Any = float, **changes: Any) -> tuple[Any, Cases]:
     """Return a side whose state is a number that becomes ``step`` of it, and a case of it."""
 
     def program() -> Program:
@@ -157,7 +157,7 @@ def functional(step: Any, **changes: Any) -> tuple[Any, Cases]:
             return new["x"], new, 1.0, new["n"] > 3, False, {}
 
         def reset(key: Any) -> Any:
-            x = jax.random.uniform(key)
+            x = jax.random.uniform(key, dtype=dtype)
             return x, {"x": x, "n": jnp.asarray(0, jnp.int32)}
 
         return Program(reset, stepped)
@@ -175,6 +175,26 @@ def test_pure_functions_are_read_for_what_they_widen(name: str) -> None:
         "make them where the environment is made, in the dtype of the state"
     )
     assert why_not_double(*functional(step)) == (words if times else "")
+
+
+@pytest.mark.parametrize(
+    ("step", "times"),
+    [
+        (lambda x: 0.1 * x + 1.0, 2),
+        (lambda x: jnp.where(x > 0.5, -x, jnp.zeros_like(x)), 0),
+        (lambda x: jax.lax.fori_loop(0, 3, lambda _, y: jnp.sin(y), x), 1),
+        (lambda x: jax.jit(lambda y: y + y)(x), 1),
+    ],
+)
+def test_a_state_that_is_in_single_precision_by_name_has_none_in_double(step: Any, times: int) -> None:
+    words = (
+        f"it computes in single precision ({times} times) whatever it is given: a state or a cast is "
+        "of float32 by name; leave that dtype to JAX (jax_enable_x64)"
+    )
+    assert why_not_double(*functional(step, jnp.float32)) == (words if times else "")
+    cast = functional(lambda x: step(x.astype(jnp.float32)))  # and it stays there
+    assert why_not_double(*cast) == (words if times else "")
+    assert why_not_double(*functional(step)) == ""
 
 
 def test_what_functions_raise_in_double_precision_is_told_by_its_first_line() -> None:
