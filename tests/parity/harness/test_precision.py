@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Dict as DictSpace
 
 from foundation.errors import InputError
 from parity import Pair, Port, Program, real, verify
@@ -271,6 +273,44 @@ def test_actions_that_a_side_holds_against_its_space_are_handed_over_as_declared
     along = one.lanes(np.arange(2), state, True).advance(ready, np.arange(2))
     for steps in (done, along):
         assert steps.state["level"].tolist() == (state["level"] + ready["action"]).tolist()
+
+
+class Asserting(gymnasium.Env):  # type: ignore[type-arg]
+    """It computes in double precision, and holds each action against a space of float32."""
+
+    action_space = DictSpace({"kind": Discrete(2), "push": Box(-1.0, 1.0, (1,), np.float32)})
+    level = 0.0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.level = self.np_random.uniform()
+        return np.array([self.level]), {}
+
+    def step(self, action: Any) -> Any:
+        assert self.action_space.contains(action)
+        self.level = self.level + action["push"][0] * 0.1
+        return np.array([self.level]), self.level, False, False, {"wide": action["push"].itemsize}
+
+
+def test_an_environment_that_asserts_its_actions_takes_them_in_double_in_a_wider_space() -> None:
+    def put(env: Any, state: Any) -> None:
+        env.level = float(state["level"])
+
+    side = Port.gymnasium(
+        lambda: gymnasium.wrappers.OrderEnforcing(Asserting()), lambda e: {"level": e.level}, put
+    )
+    level, push = [0.1, 0.2], np.array([[0.1], [0.7]], np.float32)
+    state = {"level": np.array(level)}
+    given = {"action.kind": np.array([0, 1]), "action.push": push}
+    assert why_not_double(side, Cases(state, given, np.array(["visited"] * 2))) == ""
+    for double, kind in ((True, np.float64), (False, np.float32)):
+        done = side.transition(state, given, np.arange(2), double)
+        along = side.lanes(np.arange(2), state, double).advance(given, np.arange(2))
+        expected = [x + kind(by) * 0.1 for x, by in zip(level, push[:, 0], strict=True)]
+        for steps in (done, along):
+            assert steps.told["wide"].tolist() == [np.dtype(kind).itemsize] * 2
+            assert steps.state["level"].tolist() == expected
+    assert Asserting.action_space["push"].dtype == np.float32
 
 
 def test_an_environment_that_asserts_its_actions_against_itself_passes() -> None:
