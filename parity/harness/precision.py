@@ -13,6 +13,7 @@ from parity.harness.cases import Cases
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.narrow import singles
 from parity.harness.sides.side import Side
 from parity.harness.trees import Fields, equal, rows_of, take
 
@@ -23,23 +24,28 @@ PROBED = 64
 def why_not_double(side: Side, cases: Cases) -> str:
     """Return why a side's double precision is none, or nothing if it can be trusted.
 
-    A side of pure functions is read: nothing in it may be widened from single to double precision. An
-    object is tried: one that holds its state in single precision must give other results when it is put
-    in a state in double precision, and it must take actions in it.
+    A side of pure functions is read: nothing in it may be widened from single to double precision, nor
+    be computed in single. An object is tried: one that holds its state in single precision must give
+    other results when it is put in a state in double precision, and it must take actions in it.
     """
     few = cases.rows(np.arange(min(PROBED, len(cases))))
     if isinstance(side, FunctionalSide):
         try:
-            widened = _widened(side, few)
+            program = _traced(side, few)
         except InputError:
             raise
         except Exception as error:  # whatever foreign code raises where it is only used to single
             first = str(error).strip().split("\n")[0][:160]
             return f"it cannot be run in double precision ({type(error).__name__}: {first})"
-        if widened:
+        if widened := _widened(program):
             return (
                 f"it widens numbers of single precision ({widened} times), constants of the module or "
                 "casts; make them where the environment is made, in the dtype of the state"
+            )
+        if count := singles(program.jaxpr):
+            return (
+                f"it computes in single precision ({count} times) whatever it is given: a state or a "
+                "cast is of float32 by name; leave that dtype to JAX (jax_enable_x64)"
             )
         return ""
     if isinstance(side, MutableSide | BatchedSide) and (said := side.why_not_wide(few.action)):
@@ -76,8 +82,8 @@ def _played_in_single(side: Side, cases: Cases) -> str:
     return ""
 
 
-def _widened(side: FunctionalSide, cases: Cases) -> int:
-    """Return how often a step converts single to double precision when it is traced in double."""
+def _traced(side: FunctionalSide, cases: Cases) -> Any:
+    """Return the program of a step, traced in double precision."""
     fields, ready = side.inputs(take(cases.state, slice(0, 1)), take(cases.action, slice(0, 1)), True)
     program = side.functions(True).program
     with jax.enable_x64(True):
@@ -85,10 +91,14 @@ def _widened(side: FunctionalSide, cases: Cases) -> int:
         state = program.reset(key)[1]
         state = side.placed(state, {name: value[0] for name, value in fields.items()})
         action = side.convert_action(jax.tree.map(lambda leaf: leaf, side.nested(ready, 0)))
-        jaxpr = jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
+        return jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
             state, action
         )
-    traced = list(equations(jaxpr))
+
+
+def _widened(program: Any) -> int:
+    """Return how often a program, traced in double precision, converts single to double."""
+    traced = list(equations(program))
     literals = {
         float(given.val)
         for equation in traced

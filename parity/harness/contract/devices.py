@@ -19,7 +19,7 @@ from parity.harness.cases import Cases
 from parity.harness.contract.forms import FORM_ULPS, apart_words, form_distance
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
-from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.functional import FunctionalSide, is_x64
 from parity.harness.trees import Fields
 
 QUESTION = "one device against many"
@@ -106,6 +106,7 @@ def _environment(devices: int) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(here),
         "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": str(int(is_x64())),
         "XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count={devices}".strip(),
     }
 

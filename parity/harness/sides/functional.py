@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -40,6 +41,11 @@ BATCH = 1024
 """Rows that are stepped in one call; fewer are padded, so that one shape is compiled."""
 
 
+def is_x64() -> bool:
+    """Say whether JAX is set to 64 bits (``jax_enable_x64``)."""
+    return bool(jax.dtypes.canonicalize_dtype(np.float64) == np.float64)
+
+
 class Program(NamedTuple):
     """Pure functions of one environment, not batched.
 
@@ -75,8 +81,9 @@ class FunctionalSide:
     """An environment of pure functions, driven batched and jitted, as a trainer runs it.
 
     Attributes:
-        make: () -> :class:`Program`; called once for single and once for double precision, so that
-            constants which it makes are of that precision.
+        make: () -> :class:`Program`; called once for the precision at hand (single, unless the user's
+            ``jax_enable_x64`` says otherwise) and once for double, so that constants which it makes are
+            of that precision.
         read: state -> any tree of arrays; the state itself by default.
         write: (state, fields by name) -> state with these values; by default, leaves of the same names
             are replaced.
@@ -100,6 +107,7 @@ class FunctionalSide:
     made: Callable[[], Any] | None = None
     _compiled: dict[bool, _Compiled] = field(default_factory=dict, init=False)
     _info: set[str] = field(default_factory=set, init=False)
+    _own: bool | None = field(default=None, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
@@ -174,10 +182,18 @@ class FunctionalSide:
                 out["auto"] |= flatten(info["final_observation"], "obs")
         return out, new
 
+    def precision(self, double: bool) -> AbstractContextManager[Any]:
+        """Return what the functions are run within: double precision, or the setting of JAX that was
+        at hand when they were first run, such as the user's own ``jax_enable_x64``."""
+        if self._own is None:
+            self._own = is_x64()
+        with_x64: AbstractContextManager[Any] = jax.enable_x64(double or self._own)
+        return with_x64
+
     def functions(self, double: bool) -> _Compiled:
         """Return the jitted functions of one precision, made when they are first asked for."""
         if double not in self._compiled:
-            with jax.enable_x64(double):
+            with self.precision(double):
                 program = self.make()
                 key = jax.random.PRNGKey(0)
 
@@ -239,7 +255,7 @@ class FunctionalSide:
         """Return what episodes begun with seeds (N,) show."""
         functions = self.functions(double)
         parts = []
-        with jax.enable_x64(double):
+        with self.precision(double):
             for rows, size in _chunks(len(seeds), self.batch):
                 shown = _host(functions.reset(_seeds(seeds[rows]))[0], size)
                 parts.append(Moments(shown["state"], shown["obs"]))
@@ -249,7 +265,7 @@ class FunctionalSide:
         """Put the environment in N states and take one step in each."""
         fields, ready = self.inputs(state, actions, double)
         functions, parts = self.functions(double), []
-        with jax.enable_x64(double):
+        with self.precision(double):
             for rows, size in _chunks(rows_of(actions), self.batch):
                 action = self.nested(take(ready, rows), slice(None))
                 out = functions.transition(take(fields, rows), action, _seeds(seeds[rows]))
@@ -269,7 +285,7 @@ class FunctionalSide:
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
         """Begin an episode for each seed, in given states or where the seeds lead."""
         functions = self.functions(double)
-        with jax.enable_x64(double):
+        with self.precision(double):
             if state is None:
                 raw = functions.reset(_seeds(seeds))[1]
             else:
@@ -279,16 +295,17 @@ class FunctionalSide:
     def transition_as(
         self, form: Literal["eager", "one"], state: Fields, actions: Fields, seeds: Array
     ) -> Steps:
-        """Step as :meth:`transition` does in single precision, but one by one: op by op, or jitted."""
+        """Step as :meth:`transition` does, not in double precision, but one by one: op by op, or
+        jitted."""
         fields, ready = self.inputs(state, actions, False)
         run = self.functions(False).one
         parts = []
-        for row in range(rows_of(actions)):
-            one = {name: jnp.asarray(value[row]) for name, value in fields.items()}
-            action = jax.tree.map(jnp.asarray, self.nested(ready, row))
-            with jax.disable_jit(form == "eager"):
+        with self.precision(False), jax.disable_jit(form == "eager"):
+            for row in range(rows_of(actions)):
+                one = {name: jnp.asarray(value[row]) for name, value in fields.items()}
+                action = jax.tree.map(jnp.asarray, self.nested(ready, row))
                 out = run(one, action, jnp.uint32(seeds[row]))
-            parts.append(self.steps_of(jax.tree.map(lambda leaf: np.asarray(leaf)[None], out)))
+                parts.append(self.steps_of(jax.tree.map(lambda leaf: np.asarray(leaf)[None], out)))
         return join_steps(parts)
 
 
@@ -302,7 +319,7 @@ class FunctionalLanes:
         """Take one step in every lane."""
         functions = self._side.functions(self._double)
         _, ready = self._side.inputs(_zeros(functions.dtypes, len(seeds)), actions, self._double)
-        with jax.enable_x64(self._double):
+        with self._side.precision(self._double):
             action = self._side.nested(ready, slice(None))
             out, self._raw = functions.advance(self._raw, action, np.asarray(seeds, np.uint32))
         return self._side.steps_of(_host(out, len(seeds)))

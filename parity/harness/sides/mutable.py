@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,7 @@ class MutableSide:
     _form: Any = field(default=None, init=False)
     _is_of_a_step: bool = field(default=False, init=False)
     _refusal: str | None = field(default=None, init=False)
+    _widens: bool = field(default=False, init=False)
     partner: Side | None = field(default=None, init=False, repr=False)
 
     @property
@@ -189,7 +191,7 @@ class MutableSide:
         nests = nests_for(actions, self, self.partner)
         self.native(action_tree(actions, 0, *nests), state)
         env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
-        actions = self.handed_over(actions, double)
+        actions = self.handed_over(actions, double, [env])
         for row in range(rows_of(actions)):
             if rows.ended_last:
                 self.reset_one(env, 0)  # clears what a side remembers of an end
@@ -203,20 +205,31 @@ class MutableSide:
             self.reset_one(env, 0)
         return rows.steps()
 
-    def handed_over(self, actions: Fields, double: bool) -> Fields:
-        """Return actions (N, ...) in the precision that the environment is handed them in."""
-        return widened(actions) if double and not self.why_not_wide(actions) else actions
+    def handed_over(self, actions: Fields, double: bool, envs: Sequence[Any]) -> Fields:
+        """Return actions (N, ...) in the precision that environments are handed them in; their spaces
+        are widened where those would refuse them."""
+        if not double or self.why_not_wide(actions):
+            return actions
+        if self._widens and self.action_space is not None:
+            for env in envs:
+                widen_space(env, self.action_space(env))
+        return widened(actions)
 
     def why_not_wide(self, actions: Fields) -> str:
-        """Return why the environment takes no actions in double precision, or nothing: see
-        :func:`refusal_of_wide`."""
+        """Return why the environment takes no actions in double precision, not even if its space does,
+        or nothing: see :func:`refusal_of_wide`."""
 
         def step(given: Fields, row: int) -> None:
             env = self._new(True)
+            if self._widens and self.action_space is not None:
+                widen_space(env, self.action_space(env))
             self.step_one(env, action_tree(given, row, *nests_for(given, self, self.partner)))
 
         if self._refusal is None:
             self._refusal = refusal_of_wide(actions, step)
+            if self._refusal and self.action_space is not None:
+                self._widens = True
+                self._refusal = refusal_of_wide(actions, step)
         return self._refusal
 
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
@@ -241,6 +254,32 @@ def widened(actions: Fields) -> Fields:
         name: value.astype(np.float64) if value.dtype.kind == "f" else value
         for name, value in actions.items()
     }
+
+
+def widen_space(env: Any, space: Any) -> None:
+    """Let an environment's action space, and that of those within it, hold double precision.
+
+    Environments hold an action against their space, and a space of float32 has none in float64. It is
+    another space afterwards: the one that was given may be that of other environments.
+    """
+    narrow = [np.dtype(leaf.dtype).kind == "f" and leaf.dtype != np.float64 for leaf in _leaves(space)]
+    if not any(narrow):
+        return
+    wide = copy.deepcopy(space)
+    for leaf, is_narrow in zip(_leaves(wide), narrow, strict=True):
+        leaf.dtype = np.dtype(np.float64) if is_narrow else leaf.dtype
+    while env is not None:
+        if getattr(env, "action_space", None) is space:
+            env.action_space = wide
+        env = getattr(env, "env", None)
+
+
+def _leaves(space: Any) -> list[Any]:
+    inner = getattr(space, "spaces", None)
+    if inner is None:
+        return [space] if getattr(space, "dtype", None) is not None else []
+    parts = inner.values() if isinstance(inner, Mapping) else inner
+    return [leaf for part in parts for leaf in _leaves(part)]
 
 
 def refusal_of_wide(actions: Fields, step: Callable[[Fields, int], None]) -> str:
@@ -356,7 +395,7 @@ class MutableLanes:
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""
         rows = _Rows(self._side.hands_out_final)
-        actions = self._side.handed_over(actions, self._double)
+        actions = self._side.handed_over(actions, self._double, self._envs)
         nests = nests_for(actions, self._side, self._side.partner)
         for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
             if not self._left[row] or row not in self._last:

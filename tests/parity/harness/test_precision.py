@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Dict as DictSpace
 
 from foundation.errors import InputError
 from parity import Pair, Port, Program, real, verify
@@ -148,7 +150,7 @@ STEPS: dict[str, tuple[Any, int]] = {
 }
 
 
-def functional(step: Any, **changes: Any) -> tuple[Any, Cases]:
+def functional(step: Any, dtype: Any = float, **changes: Any) -> tuple[Any, Cases]:
     """Return a side whose state is a number that becomes ``step`` of it, and a case of it."""
 
     def program() -> Program:
@@ -157,7 +159,7 @@ def functional(step: Any, **changes: Any) -> tuple[Any, Cases]:
             return new["x"], new, 1.0, new["n"] > 3, False, {}
 
         def reset(key: Any) -> Any:
-            x = jax.random.uniform(key)
+            x = jax.random.uniform(key, dtype=dtype)
             return x, {"x": x, "n": jnp.asarray(0, jnp.int32)}
 
         return Program(reset, stepped)
@@ -175,6 +177,26 @@ def test_pure_functions_are_read_for_what_they_widen(name: str) -> None:
         "make them where the environment is made, in the dtype of the state"
     )
     assert why_not_double(*functional(step)) == (words if times else "")
+
+
+@pytest.mark.parametrize(
+    ("step", "times"),
+    [
+        (lambda x: 0.1 * x + 1.0, 2),
+        (lambda x: jnp.where(x > 0.5, -x, jnp.zeros_like(x)), 0),
+        (lambda x: jax.lax.fori_loop(0, 3, lambda _, y: jnp.sin(y), x), 1),
+        (lambda x: jax.jit(lambda y: y + y)(x), 1),
+    ],
+)
+def test_a_state_that_is_in_single_precision_by_name_has_none_in_double(step: Any, times: int) -> None:
+    words = (
+        f"it computes in single precision ({times} times) whatever it is given: a state or a cast is "
+        "of float32 by name; leave that dtype to JAX (jax_enable_x64)"
+    )
+    assert why_not_double(*functional(step, jnp.float32)) == (words if times else "")
+    cast = functional(lambda x: step(x.astype(jnp.float32)))  # and it stays there
+    assert why_not_double(*cast) == (words if times else "")
+    assert why_not_double(*functional(step)) == ""
 
 
 def test_what_functions_raise_in_double_precision_is_told_by_its_first_line() -> None:
@@ -251,6 +273,44 @@ def test_actions_that_a_side_holds_against_its_space_are_handed_over_as_declared
     along = one.lanes(np.arange(2), state, True).advance(ready, np.arange(2))
     for steps in (done, along):
         assert steps.state["level"].tolist() == (state["level"] + ready["action"]).tolist()
+
+
+class Asserting(gymnasium.Env):  # type: ignore[type-arg]
+    """It computes in double precision, and holds each action against a space of float32."""
+
+    action_space = DictSpace({"kind": Discrete(2), "push": Box(-1.0, 1.0, (1,), np.float32)})
+    level = 0.0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.level = self.np_random.uniform()
+        return np.array([self.level]), {}
+
+    def step(self, action: Any) -> Any:
+        assert self.action_space.contains(action)
+        self.level = self.level + action["push"][0] * 0.1
+        return np.array([self.level]), self.level, False, False, {"wide": action["push"].itemsize}
+
+
+def test_an_environment_that_asserts_its_actions_takes_them_in_double_in_a_wider_space() -> None:
+    def put(env: Any, state: Any) -> None:
+        env.level = float(state["level"])
+
+    side = Port.gymnasium(
+        lambda: gymnasium.wrappers.OrderEnforcing(Asserting()), lambda e: {"level": e.level}, put
+    )
+    level, push = [0.1, 0.2], np.array([[0.1], [0.7]], np.float32)
+    state = {"level": np.array(level)}
+    given = {"action.kind": np.array([0, 1]), "action.push": push}
+    assert why_not_double(side, Cases(state, given, np.array(["visited"] * 2))) == ""
+    for double, kind in ((True, np.float64), (False, np.float32)):
+        done = side.transition(state, given, np.arange(2), double)
+        along = side.lanes(np.arange(2), state, double).advance(given, np.arange(2))
+        expected = [x + kind(by) * 0.1 for x, by in zip(level, push[:, 0], strict=True)]
+        for steps in (done, along):
+            assert steps.told["wide"].tolist() == [np.dtype(kind).itemsize] * 2
+            assert steps.state["level"].tolist() == expected
+    assert Asserting.action_space["push"].dtype == np.float32
 
 
 def test_an_environment_that_asserts_its_actions_against_itself_passes() -> None:

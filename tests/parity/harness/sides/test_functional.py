@@ -343,3 +343,46 @@ def test_actions_are_handed_over_in_the_dtypes_that_the_side_declares(double: bo
     many = {**two, "n": np.array([1, 2**40])}
     with refuses():
         SIDE.inputs(many, actions, double)
+
+
+LATE = 1_700_000_000_000
+
+
+def clocked() -> Program:
+    """Return a program whose time needs 64 bits, and whose numbers have the precision of JAX."""
+
+    def step(key: Any, state: Any, action: Any) -> Any:
+        new = {"time": state["time"] + 1, "x": state["x"] + 0.1 * action}
+        return new["x"], new, new["x"] * 2, new["x"] > 9, False, {}
+
+    def reset(key: Any) -> Any:
+        state = {"time": jnp.asarray(LATE), "x": jnp.asarray(0.5)}
+        return state["x"], state
+
+    return Program(reset, step, None, Discrete(2))
+
+
+@pytest.mark.parametrize("form", ["batch", "eager", "one", "lanes"])
+def test_a_port_is_run_with_the_precision_of_jax_that_the_user_set(form: Any) -> None:
+    side = FunctionalSide(clocked, batch=4)
+    state = {"time": np.array([LATE, LATE + 5]), "x": np.array([0.1, 1 / 3])}
+    actions, seeds = {"action": np.array([1, 0])}, np.arange(2)
+    with jax.enable_x64(True):
+        assert side.native() == {"time": np.int64, "x": np.float64}
+    if form == "batch":  # it stays so
+        done = side.transition(state, actions, seeds)
+    elif form == "lanes":
+        done = side.lanes(seeds, state).advance(actions, seeds)
+    else:
+        done = side.transition_as(form, state, actions, seeds)
+    assert done.state["time"].tolist() == [LATE + 1, LATE + 6]
+    assert done.state["x"].tolist() == [0.1 + 0.1, 1 / 3]
+    assert done.obs["obs"].dtype == done.outcome["reward"].dtype == np.float64
+    assert side.reset(seeds).state["x"].dtype == np.float64
+    with pytest.raises(OverflowError):
+        FunctionalSide(clocked).native()
+
+
+def test_a_port_is_run_in_single_precision_where_the_user_set_nothing() -> None:
+    assert keyed_side().native()["x"] == np.float32
+    assert keyed_side().reset(np.arange(2), True).state["x"].dtype == np.float64
