@@ -173,6 +173,8 @@ def test_each_number_of_an_array_is_brought_to_a_goal_by_itself(place: int, coun
     """Of a large array sixteen are; a goal that counts in one place on one side alone is found."""
 
     class Many(Line):
+        place: Any
+
         def reset(self, seed: int) -> Any:
             self.place = np.random.default_rng(seed).uniform(0, 0.5, count)
             return self.place.copy()
