@@ -12,7 +12,7 @@ from parity.command.one_case import show_case
 from parity.harness import cases as make
 from parity.harness.compare import LOGIC, ROUNDING, no_rounding, reached
 from parity.harness.fields import close
-from parity.harness.judge import Evidence, Judge
+from parity.harness.judge import Evidence, Judge, _within
 from parity.harness.verdicts import field_verdicts
 from tests.parity.harness.sides import tiny
 from tests.parity.harness.test_judge import found
@@ -136,3 +136,44 @@ def test_no_number_is_reached_only_by_a_nudge_that_gives_its_like() -> None:
     assert no_rounding(whole, off).all()
     nudged = [(whole, off + np.array([0, 0, 1]))]
     assert reached(exact(), whole, off, nudged).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("legal", [False, True])
+def test_actions_are_nudged_too_but_not_beyond_their_space_nor_where_legality_is_declared(
+    legal: bool,
+) -> None:
+    """A flag that says on which side of a tenth an action lies; half of a unit decides it."""
+
+    class Pedal:
+        shape, dtype, low, high = (), np.dtype(np.float32), np.float32(-0.5), np.float32(0.5)
+
+    given: list[float] = []
+
+    def over(threshold: float) -> Any:
+        def step(one: Any, action: Any) -> Any:
+            obs, reward, *_ = one.step(0)
+            given.append(float(action))
+            single = one.levels.dtype == np.float32
+            return obs, reward, float(action) > (threshold if single else 0.1), False, {}
+
+        made = _own(step)
+        made.action_space = lambda one: Pedal()
+        return made
+
+    tenth = np.float32(0.1)
+    every = {"legal": lambda state, action: np.ones(len(state["count"]), bool)} if legal else {}
+    one = tiny.pair(over(float(tenth)), reference=over(0.1), **every)
+    base = make.visited(one, 16, 0)
+    judge = Judge(one, base)
+    base.action["action"] = np.array([0.5, -2.0, *[tenth] * 14], np.float32)
+    given.clear()
+    evidence = judge.step(base)
+    assert evidence.native.port.ended.tolist() == [True] + [False] * 15
+    assert evidence.native.reference.ended.tolist() == [True, False] + [True] * 14
+    assert (evidence.labels["terminated"].labels == LOGIC).any() == legal
+    assert (len(set(given)) > 3) == (not legal)
+    space = judge.pair.reference.spaces()["action"]
+    assert space is not None
+    old = np.array([0.5, -2.0, 0.1], np.float32)
+    moved = _within(space, "action", np.array([0.6, -2.1, 0.2], np.float32), old)
+    assert moved.tolist() == np.array([0.5, -2.0, 0.2], np.float32).tolist()
