@@ -271,12 +271,14 @@ def concat(parts: list[Cases]) -> Cases:
     )
 
 
-def simpler_actions(space: Space, name: str, value: Any, domain: Domain | None) -> list[Any]:
-    """Return scalar actions that are simpler to read than ``value``, simplest first."""
+def simpler_actions(
+    space: Space, name: str, value: Any, domain: Domain | None, place: int = 0
+) -> list[Any]:
+    """Return numbers for a place of an action, simpler to read than ``value``, the simplest first."""
     leaf = space.get(name)
     if domain is None:
-        if leaf is None or leaf.low.size != 1:
+        if leaf is None or place >= leaf.low.size:
             return []
-        low, high = float(leaf.low.reshape(-1)[0]), float(leaf.high.reshape(-1)[0])
+        low, high = float(leaf.low.reshape(-1)[place]), float(leaf.high.reshape(-1)[place])
         domain = Domain(low, high, leaf.kind == "discrete")
     return domain.simpler(value)

@@ -7,6 +7,7 @@ than a few times what a few units in the last place of its inputs make is called
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -223,7 +224,9 @@ def no_rounding(a: Array, b: Array) -> Array:
     return np.asarray(_class_of(a, dtype) != _class_of(b, dtype))
 
 
-def reached(rule: Rule, a: Array, b: Array, nudged: list[tuple[Array, Array]]) -> Array:
+def reached(
+    rule: Rule, a: Array, b: Array, nudged: Sequence[tuple[Array | None, Array | None]]
+) -> Array:
     """Return where tiny changes of the inputs explain such a difference: bool, the arrays' shape.
 
     Args:

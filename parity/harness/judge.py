@@ -27,6 +27,7 @@ from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
 from parity.harness.sides.side import OUTCOME, Side, Steps
+from parity.harness.spaces import Space
 from parity.harness.trees import Array, Fields, take
 
 NUDGES, NUDGE_ULPS = 8, 4
@@ -297,13 +298,8 @@ class Judge:
             state = {name: _moved(rng, value, ulps) for name, value in states.items()}
             action = cases.action
             if actions:
-                moved = {name: _moved(rng, value, ulps) for name, value in action.items()}
-                action = {
-                    name: np.clip(value, leaf.low, leaf.high).astype(value.dtype)
-                    if value.dtype.kind == "f" and (leaf := space.get(name)) is not None
-                    else value
-                    for name, value in moved.items()
-                }
+                moved = {name: _moved(rng, value, ulps) for name, value in cases.action.items()}
+                action = {name: _within(space, name, moved[name], old) for name, old in action.items()}
             outcomes.append(side.transition(state, action, seeds))
         return outcomes
 
@@ -325,6 +321,15 @@ def _moved(rng: np.random.Generator, value: Array, ulps: int) -> Array:
     unit = np.spacing(np.abs(np.where(finite, value, 0)))
     moved: Array = np.where(finite, value + steps * unit, value).astype(value.dtype)
     return moved
+
+
+def _within(space: Space, name: str, moved: Array, old: Array) -> Array:
+    """Return actions that were moved, but not beyond their space, unless they were before."""
+    leaf = space.get(name)
+    if leaf is None or old.dtype.kind != "f":
+        return moved
+    within: Array = np.clip(moved, np.minimum(leaf.low, old), np.maximum(leaf.high, old))
+    return within.astype(old.dtype)
 
 
 def covers(where: Any, arm: Arm, action: Fields) -> Array:

@@ -17,6 +17,8 @@ from parity.harness.pair import Pair
 from parity.harness.trees import Array, Fields
 
 SWEEPS, MOST_KINDS = 3, 6
+PLACES = 16
+"""Numbers of an array up to which each is made simpler by itself."""
 
 
 def smallest_cases(judge: Judge, evidence: list[Evidence], command: str = "") -> list[SmallestCase]:
@@ -61,8 +63,9 @@ def _smallest(
         for _ in range(SWEEPS):
             before = _plain(case)
             for where in ("state", "action"):
-                for field in getattr(case, where):
-                    case = _simplify(judge, case, where, field, kind)
+                for field, values in getattr(case, where).items():
+                    for place in range(values[0].size if values[0].size <= PLACES else 0):
+                        case = _simplify(judge, case, where, field, kind, place)
             if _plain(case) == before:
                 break
         final, row = judge.step(case), 0
@@ -129,23 +132,26 @@ def _plain(case: Cases) -> tuple[dict[str, Any], Any]:
     return state, action["action"] if list(action) == ["action"] else action
 
 
-def _simplify(judge: Judge, case: Cases, part: str, field: str, kind: tuple[str, ...]) -> Cases:
-    """Return the case with the simplest value of a field with which the same fields are wrong."""
+def _simplify(
+    judge: Judge, case: Cases, part: str, field: str, kind: tuple[str, ...], place: int
+) -> Cases:
+    """Return the case with the simplest number in a place of a field with which the same fields are
+    wrong."""
     pair = judge.pair
     old: Array = getattr(case, part)[field]
-    if old[0].size != 1:
-        return case
-    value = old.reshape(-1)[0].item()
+    value = old.reshape(-1)[place].item()
     if part == "action":
         space = pair.reference.spaces()["action"] or pair.port.spaces()["action"] or {}
-        options = simpler_actions(space, field, value, pair.action)
+        options = simpler_actions(space, field, value, pair.action, place)
     else:
         options = pair.state[field].simpler(value) if field in pair.state else []
     if not options:
         return case
     many = _repeat(case, len(options))
     new = np.array(options, np.float64 if old.dtype.kind == "f" else old.dtype)
-    getattr(many, part)[field] = new.astype(old.dtype).reshape(-1, *old.shape[1:])
+    changed = np.repeat(old, len(options), axis=0)
+    changed.reshape(len(options), -1)[:, place] = new.astype(old.dtype)
+    getattr(many, part)[field] = changed
     allowed = possible(pair, Cases(many.state, many.action, np.arange(len(options))))
     if not len(allowed):
         return case

@@ -185,7 +185,7 @@ def _compare(judge: Judge, cases: Cases, what: str) -> Answer:
         return Answer(QUESTION, "same", f"{what} both sides do the same in {len(cases)} cases")
     name = wrong[0]
     row = int(np.flatnonzero(stepped.wrong(name))[0])
-    arm = stepped.double or stepped.native
+    arm = stepped.shown([name], row)
     a, b = arm.reference.fields[name][row].tolist(), arm.port.fields[name][row].tolist()
     shown = {one: value[row].tolist() for one, value in cases.action.items()}
     text = f"{', '.join(wrong)} differ; with {shown} {name} is {a} on the reference and {b} on the port"

@@ -24,8 +24,13 @@ def ask_ends(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
 def only_at_ends(evidence: list[Evidence], name: str) -> bool:
     """Say whether a field is wrong in steps that end an episode on both sides and in no other."""
     wrong = np.concatenate([one.wrong(name) for one in evidence])
-    arms = [one.double or one.native for one in evidence]
-    ended = np.concatenate([arm.reference.ended & arm.port.ended for arm in arms])
+    ends = []
+    for one in evidence:
+        ended, native = (
+            arm.reference.ended & arm.port.ended for arm in (one.double or one.native, one.native)
+        )
+        ends.append(np.where(one.natively.get(name, False), native, ended))
+    ended = np.concatenate(ends)
     return bool(wrong.any() and not (wrong & ~ended).any())
 
 

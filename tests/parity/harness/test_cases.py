@@ -390,4 +390,7 @@ def test_simpler_actions_are_of_the_kind_that_the_space_has() -> None:
     assert simpler_actions(whole, "action", 5, integer(3, 5)) == [3]
     assert simpler_actions(whole, "action", 5, integer(3, 6)) == [3, 6, 4]
     wide = {"action": Leaf("box", (2,), "float32", np.zeros(2), np.ones(2))}
-    assert simpler_actions(wide, "action", 0.5, None) == simpler_actions({}, "action", 1, None) == []
+    wide["action"].high[1] = 0.25  # each place of an array has ends of its own
+    assert 1 in simpler_actions(wide, "action", 0.5, None)
+    assert simpler_actions(wide, "action", 0.5, None, 1) == [0]
+    assert simpler_actions(wide, "action", 0.5, None, 2) == simpler_actions({}, "action", 1, None) == []

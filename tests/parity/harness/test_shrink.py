@@ -19,7 +19,7 @@ from parity.harness.findings import SmallestCase
 from parity.harness.judge import Judge
 from parity.harness.modes.played_port import play_port
 from parity.harness.output.page import render
-from parity.harness.shrink import smallest_cases
+from parity.harness.shrink import PLACES, smallest_cases
 from tests.parity.harness.lander import pair, program
 from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
@@ -97,7 +97,8 @@ def test_the_command_of_a_case_without_a_number_shows_it_again(odd: float) -> No
     def side(wrong: bool) -> Any:
         def step(one: tiny.Tiny, action: Any) -> Any:
             obs, _, *others = one.step(action)
-            return obs, 7.0 if wrong and one.count == 3 else 8.0, *others
+            bad = wrong and one.count == 3 and not np.isfinite(one.levels[0])
+            return obs, 7.0 if bad else 8.0, *others
 
         def read(one: tiny.Tiny) -> dict[str, Any]:
             return {**tiny.read(one), "pilot's": one.count * 0.5}
@@ -370,3 +371,23 @@ def test_what_both_sides_came_to_is_told_in_double_precision() -> None:
     push = 0.25 if told.action == 1 else 0.0
     for gravity, side in ((0.1, told.reference), (0.1001, told.port)):
         assert abs(side["speed"] - (told.state["speed"] - gravity + push)) < 1e-15
+
+
+@pytest.mark.parametrize("size", [3, PLACES + 1])
+def test_each_number_of_a_small_array_is_made_simpler_by_itself(size: int) -> None:
+    class Wide(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels = np.random.default_rng(seed).uniform(1, 2, size)
+            return self.seen()
+
+    def side(by: float) -> Any:
+        def step(one: Any, action: Any) -> Any:
+            obs, _, *others = one.step(action)
+            return obs, by * (one.levels[1] > 0.5), *others
+
+        return tiny.side(step, make=Wide)
+
+    (told,) = cases_of(tiny.pair(side(1.0), reference=side(0.0)), "")
+    levels = told.state["levels"]
+    assert (levels == [0, 1, 0]) if size == 3 else (min(levels) >= 1)

@@ -10,7 +10,7 @@ import pytest
 from parity import Pair, near, real
 from parity.harness import cases as make
 from parity.harness.judge import Evidence, Judge
-from parity.harness.modes.exact_hits import step_exact_hits
+from parity.harness.modes.exact_hits import PLACES, step_exact_hits
 from tests.parity.harness import lander
 from tests.parity.harness.sides import tiny
 
@@ -160,14 +160,50 @@ def test_each_field_is_brought_to_its_values_from_states_that_are_others_otherwi
     assert not np.array_equal(others.cases.state["hours"], before["hours"])
 
 
-def test_a_field_that_is_drawn_is_brought_nowhere_and_neither_is_an_array() -> None:
+def test_a_field_that_is_drawn_is_brought_nowhere() -> None:
     found = lit_hits(random=frozenset({"place"}))
     assert found is not None
     assert (found.native.reference.state["hours"] == 5.5).all()
     assert lit_hits(random=frozenset({"place", "hours"})) is None
-    one = tiny.pair()
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("count", [3, 40])
+def test_each_number_of_an_array_is_brought_to_a_goal_by_itself(place: int, count: int) -> None:
+    """Of a large array sixteen are; a goal that counts in one place on one side alone is found."""
+
+    class Many(Line):
+        place: Any
+
+        def reset(self, seed: int) -> Any:
+            self.place = np.random.default_rng(seed).uniform(0, 0.5, count)
+            return self.place.copy()
+
+        def step(self, action: int) -> Any:
+            self.place = self.place + 0.25
+            return self.place.copy(), 0.0, bool(self.over()), False, {}
+
+        def over(self) -> bool:
+            return self.place[place] >= 0.75
+
+    class Later(Many):
+        def over(self) -> bool:
+            return self.place[place] > 0.75
+
+    def side(kind: Any) -> Any:
+        def put(one: Any, state: Any) -> None:
+            one.place = state["place"].copy()
+
+        return tiny.side(make=kind, read=lambda one: {"place": one.place}, write=put)
+
+    one = Pair("a field of them", side(Many), side(Later), {"place": real(-1, 2) | near(0.75)})
     base = make.visited(one, 64, 0)
-    assert step_exact_hits(Judge(one, base), base, 0) is None
+    found = step_exact_hits(Judge(one, base), base, 0)
+    assert found is not None
+    hit = found.native.reference.state["place"] == 0.75
+    assert hit.any(axis=0).sum() == min(count, PLACES)
+    assert found.wrong("terminated").tolist() == hit[:, place].tolist()
+    assert count > PLACES or hit[:, place].any()
 
 
 def test_states_that_cannot_occur_are_left_out_and_the_low_end_itself_is_come_to() -> None:
