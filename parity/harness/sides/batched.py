@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import InputError
-from parity.harness.sides.mutable import MutableSide, raised, refusal_of_wide, widened
+from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.restarting import Restarts, final_in, final_rows, restarted_within
 from parity.harness.sides.side import (
     Lanes,
@@ -25,6 +25,7 @@ from parity.harness.sides.side import (
     outcome_of,
     require_fields,
 )
+from parity.harness.sides.wide_actions import raised, refusal_of_wide, widened
 from parity.harness.spaces import Space, describe_space, nest_of
 from parity.harness.trees import (
     Array,

@@ -12,7 +12,8 @@ from gymnasium.spaces import Box
 
 from foundation.errors import InputError
 from parity import Port
-from parity.harness.sides.mutable import MutableSide, widened
+from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.wide_actions import widened
 from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
 
