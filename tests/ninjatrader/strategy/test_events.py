@@ -186,6 +186,21 @@ become Realtime -> a clock; wish 9 ->
 bar 0 5000.25 5001 4999 5000.5 44 -> fault: a policy that fails, Alert RLTrader:
  InvalidOperationException: a policy that fails, what is held is closed, and nothing is opened
  until the strategy is enabled again; trade -> Live 0 0 0 Halted Account""",
+    "a quote that throws again and again": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 3 5000.5 21 ->; holds 3 3 0 ->
+order s Bremse Sell StopMarket Accepted 3 0 0 4997.5 0 ->; news s Accepted NoError ->; mute 1 ->
+order x RLTrader_halted Sell Market Working 3 0 0 0 0 ->; elsewhere x ->; answers x ->
+tick 22 -> exit 1 3 RLTrader halted '', fault: no quote, Alert RLTrader: IOException: no quote, what
+ is held is closed, and nothing is opened until the strategy is enabled again
+tick 23 -> fault: no quote, Alert RLTrader: IOException: no quote, what is held is closed, and
+ nothing is opened until the strategy is enabled again; tick 24 -> fault: no quote
+tick 25 -> fault: no quote, Alert RLTrader: IOException: no quote, what is held is closed, and
+ nothing is opened until the strategy is enabled again
+tick 26 -> fault: no quote; tick 42 -> Alert RLTrader: an exit is still not filled, look at the
+ account, fault: no quote; mute 0 ->; tick 43 ->""",
     "the strategy analyzer": """new analyzer ->; quiet -60 20 ->
 ? -> 0 5000 5000.25 0 0 NaN False False 1; become Historical ->; trade -> Backtest 0 0 0 None None
 ? -> -60 5000 5000.25 0 0 NaN False False 1; wish 1 ->
