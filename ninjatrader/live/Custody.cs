@@ -119,15 +119,16 @@ namespace RLTrader
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
-        /// <summary>Send an entry with its stop and target.</summary>
-        public void Enter(int side, int stopTicks, int targetTicks)
+        /// <summary>Send an entry with its stop and target; false where the platform ignored it.</summary>
+        public bool Enter(int side, int stopTicks, int targetTicks)
         {
             tradeSide = side;
             entrySent = now;
             Trade.Opening();
-            if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return;
+            if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return true;
             entrySent = null;
             orders.Tell("the platform ignored an entry", false);
+            return false;
         }
 
         /// <summary>Bring the open trade's stop to a price, never a looser one than asked for before, or leave at once

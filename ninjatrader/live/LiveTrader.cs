@@ -171,7 +171,12 @@ namespace RLTrader
             Withheld withheld = enters ? Custody.WhyNoEntry() : Withheld.None;
             Write(openUtc, ohlcv, skip, withheld, action);
             Custody.BarDone(skip == Skip.Late);
-            if (enters && withheld == Withheld.None) Custody.Enter(side, Agent.StopTicks, Agent.TargetTicks);
+            if (enters && withheld == Withheld.None)
+            {
+                bool sent = Custody.Enter(side, Agent.StopTicks, Agent.TargetTicks);
+                // Without a line it would be on its way for ever in a replay.
+                if (!sent) log.Ended(OrderNames.Entry, true, Trouble.None);
+            }
             else if (skip == Skip.None && Agent.Position.Side != 0) Custody.Guide(Agent.Manage(action));
         }
 

@@ -215,3 +215,13 @@ def test_a_bar_on_which_something_throws_has_its_line(program: Path) -> None:
     assert told == ["threw: a policy that fails"]
     assert [line["number"] for line in log] == list(range(30))
     assert [line.get("skipped") for line in log[24:]] == [None, *["halted"] * 5]
+
+
+def test_an_entry_that_the_platform_ignores_has_ended(program: Path) -> None:
+    """Else a replay takes it to be on its way, and the next decision for a wrong one."""
+    bars = [f"bar {n}" for n in range(30)]
+    run_up = [*bars, "up", "now 1800", "begin Live", "now 1860"]
+    _, log = run(program, *run_up, "wish 1", "bar 30", "wish 0", "bar 31")
+    entry, ended, after = log[-3:]
+    assert (entry["number"], entry["action"], after["number"], "skipped" in after) == (30, 1, 31, False)
+    assert ended == {"event": "ended", "order": "RLTrader", "unfilled": True, "trouble": "none"}
