@@ -109,10 +109,10 @@ namespace RLTrader.Host
             loggedEntry = 0;
         }
 
-        // Where no news was lost, and nothing was flattened, whose fills come by no order.
+        // Where nothing was flattened, whose fills come by no order.
         private void CompareLog(int net)
         {
-            if (simulation.Scenario.Logs && lostAt < 0 && !tainted && loggedNet != net)
+            if (simulation.Scenario.Logs && !tainted && loggedNet != net)
                 Wrong("the log's fills sum to " + loggedNet + " contracts and the strategy has " + net);
         }
 

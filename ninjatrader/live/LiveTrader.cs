@@ -32,6 +32,8 @@ namespace RLTrader
             this.heartbeat = heartbeat;
             Mode = Mode.Historical;
             Custody = new Custody(agent, orders, guard);
+            Custody.Trade.Untold = (name, side, quantity, price) =>
+                log.Inferred(orders.Now, Mode, side, quantity, price, name);
         }
 
         /// <summary>Whose fills the run goes by; historical until <see cref="Begin"/>.</summary>
@@ -95,7 +97,8 @@ namespace RLTrader
         {
             double latency = Custody.Latency(role);
             if (!Custody.Filled(id, name, order, role, side, quantity, price)) return;
-            log.Fill(utc, Mode, side, quantity, price, name, latency);
+            // Contracts of it that were counted before it came have their line already.
+            if (Custody.Trade.Newly > 0) log.Fill(utc, Mode, side, Custody.Trade.Newly, price, name, latency);
             Custody.Look();
         }
 

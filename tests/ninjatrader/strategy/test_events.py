@@ -121,6 +121,19 @@ log fill time price quantity side order latency_ms -> 3 2025-03-10T15:00:22Z 499
 log fill time price quantity side order latency_ms -> 4 2025-03-10T15:00:23Z 4998.25 1 -1  null
 trade -> Live 0 -8.25 1 Closed Platform; show e -> e Entry 1 3 3 0 over not fine at 5000.5
 show s -> s Stop -1 3 0 19988 live working fine at 0""",
+    "an execution that is lost, in part and for a while": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 1 5000 21 ->; log fill quantity inferred -> 1 1 -
+tick 22 ->
+tick 27.1 -> Warning RLTrader: an order was filled without an execution being told, it is counted now
+log fill time price quantity side order latency_ms inferred mode -> 2 2025-03-10T15:00:27.100Z
+ 5000.75 2 1 RLTrader null True live; fill e x2 RLTrader 1 2 5000.75 28 ->
+log fill quantity -> 2 2; order s Bremse Sell StopMarket Filled 3 3 0 4997 4997 ->
+news s Filled NoError ->; tick 28 ->; tick 34 -> Warning RLTrader: an order was filled without an
+ execution being told, it is counted now; log fill quantity side price order -> 3 3 -1 4997 Stop
+ loss; trade -> Live 0 -10.5 0 Closed None""",
     "an open trade is managed": """new -> Information a log; quiet -60 20 ->
 become Realtime -> a clock; wish 1 ->; now 20 ->
 order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
