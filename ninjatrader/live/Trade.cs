@@ -219,6 +219,7 @@ namespace RLTrader
         {
             if (Net == 0) return;
             abandoned = -Net;
+            Untold(OrderNames.Gone, -Side, Math.Abs(Net), price);
             Book(Role.Exit, -Side, Math.Abs(Net), price);
         }
 

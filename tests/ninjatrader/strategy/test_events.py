@@ -134,6 +134,18 @@ log fill quantity -> 2 2; order s Bremse Sell StopMarket Filled 3 3 0 4997 4997 
 news s Filled NoError ->; tick 28 ->; tick 34 -> Warning RLTrader: an order was filled without an
  execution being told, it is counted now; log fill quantity side price order -> 3 3 -1 4997 Stop
  loss; trade -> Live 0 -10.5 0 Closed None""",
+    "a trade that is gone from the account": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 3 5000.5 21 ->; holds 3 3 0 ->
+order s Bremse Sell StopMarket Accepted 3 0 0 4997.5 0 ->; news s Accepted NoError ->; tick 22 ->
+holds 0 3 0 ->; tick 23 ->; quote 5002 5002.25 ->
+tick 35 -> Alert RLTrader: the account holds 0 and the strategy 3, nothing is opened until they
+ agree, cancel s
+log fill time price quantity side order latency_ms inferred mode -> 2 2025-03-10T15:00:35Z 5002 3 -1
+ gone from the account null True live; fill - x2 Close -1 3 5001.5 36 -> Warning RLTrader: account and
+ strategy agree again; log fill side -> 2 -1""",
     "an open trade is managed": """new -> Information a log; quiet -60 20 ->
 become Realtime -> a clock; wish 1 ->; now 20 ->
 order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
