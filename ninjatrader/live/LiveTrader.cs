@@ -43,6 +43,13 @@ namespace RLTrader
         public void Begin(Mode mode, bool flattenFirst)
         {
             Mode = mode;
+            AdvisedPolicy advised = Agent.Policy as AdvisedPolicy;
+            if (mode == Mode.Backtest && advised != null)
+            {
+                advised.Silence();
+                orders.Tell("the bundle fuses advice, and a backtest asks for none: these trades are the bare policy's;"
+                    + " measure the fusion with rltrader evaluate --advice", false);
+            }
             Custody.Begin(mode == Mode.Live, flattenFirst);
         }
 
