@@ -109,10 +109,10 @@ namespace RLTrader.Host
             loggedEntry = 0;
         }
 
-        // Where no news was lost, and nothing was flattened, whose fills come by no order.
+        // Also where news was lost, and where someone else has closed a trade or the account was flattened.
         private void CompareLog(int net)
         {
-            if (simulation.Scenario.Logs && lostAt < 0 && !tainted && loggedNet != net)
+            if (simulation.Scenario.Logs && loggedNet != net)
                 Wrong("the log's fills sum to " + loggedNet + " contracts and the strategy has " + net);
         }
 

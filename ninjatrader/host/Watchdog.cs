@@ -128,7 +128,7 @@ namespace RLTrader.Host
                     && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
-                calm &= simulation.Behind < 50; // else no bar is of the clock's time
+                calm &= simulation.Behind < 50 && Now - simulation.ClosedAt < 170000; // else bars are off the clock
                 calm &= flatBars > 1 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
                 calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 calm &= Now < simulation.Scenario.Reopens || Now > simulation.Scenario.Reopens + 20 * 60000;

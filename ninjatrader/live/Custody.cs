@@ -85,7 +85,7 @@ namespace RLTrader
         {
             Measure();
             barEnds = openUtc.AddMinutes(1);
-            barFlatAt = guard.FlatAt(openUtc, orders.SessionEnd(openUtc));
+            barFlatAt = guard.FlatAt(openUtc, Asked(() => orders.SessionEnd(openUtc), DateTime.MaxValue));
             barIsLate = openUtc.AddMinutes(1) >= barFlatAt;
             Reconcile();
         }
@@ -119,15 +119,16 @@ namespace RLTrader
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
-        /// <summary>Send an entry with its stop and target.</summary>
-        public void Enter(int side, int stopTicks, int targetTicks)
+        /// <summary>Send an entry with its stop and target; false where the platform ignored it.</summary>
+        public bool Enter(int side, int stopTicks, int targetTicks)
         {
             tradeSide = side;
             entrySent = now;
             Trade.Opening();
-            if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return;
+            if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return true;
             entrySent = null;
             orders.Tell("the platform ignored an entry", false);
+            return false;
         }
 
         /// <summary>Bring the open trade's stop to a price, never a looser one than asked for before, or leave at once
@@ -205,6 +206,12 @@ namespace RLTrader
         /// <summary>Look at everything and do what has to be done; call it often.</summary>
         public void Look()
         {
+            Care();
+            TellOfFailure();
+        }
+
+        private void Care()
+        {
             Measure();
             Reconcile();
             account.Compare(Trade.Net, now, Flattens || !Reachable);
@@ -244,16 +251,17 @@ namespace RLTrader
         {
             wall = orders.Now;
             now = clock.At(wall);
-            DateTime end = orders.SessionEnd(wall);
+            DateTime end = Asked(() => orders.SessionEnd(wall), DateTime.MaxValue);
             flatAt = guard.FlatAt(wall, end);
             double tick = manifest.TickSize, dollars = manifest.TickValue / tick;
             double mark = Trade.Net == 0 ? 0 : Quote(Trade.Net) * tick;
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
-            guard.Look(wall, end, made, connected ? orders.AccountCash + open : double.NaN);
+            double equity = Asked(() => connected ? orders.AccountCash + open : double.NaN, double.NaN);
+            guard.Look(wall, end, made, equity);
             // Where the session's end is not known, the platform's own exit may come once all is to be flat.
             bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
-            if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));
+            if (account.Watched) Trade.Note(Asked(() => orders.PlatformExit(closes && !Flattens), null));
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Why, true);
             toldBlock = guard.Block;

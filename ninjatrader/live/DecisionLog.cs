@@ -112,10 +112,22 @@ namespace RLTrader
         public void Fill(Func<DateTime> utc, Mode mode, int side, int quantity, double price, string order,
             double latency)
         {
-            Write(() => new JsonLine().Add("event", "fill").Add("time", JsonLine.Time(utc())).Add("mode",
-                ModeNames[(int)mode])
+            Write(() => FillLine(utc(), mode, side, quantity, price, order, latency));
+        }
+
+        private static JsonLine FillLine(DateTime utc, Mode mode, int side, int quantity, double price, string order,
+            double latency)
+        {
+            return new JsonLine().Add("event", "fill").Add("time", JsonLine.Time(utc))
+                .Add("mode", ModeNames[(int)mode])
                 .Add("side", side).Add("quantity", quantity).Add("price", price).Add("order", order)
-                .Add("latency_ms", latency));
+                .Add("latency_ms", latency);
+        }
+
+        /// <summary>Write a fill that no execution has told of.</summary>
+        public void Inferred(DateTime utc, Mode mode, int side, int quantity, double price, string order)
+        {
+            Write(() => FillLine(utc, mode, side, quantity, price, order, double.NaN).Add("inferred", true));
         }
 
         /// <summary>Write that an order ended, or was refused, without being wholly filled.</summary>

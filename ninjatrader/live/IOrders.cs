@@ -29,6 +29,9 @@ namespace RLTrader
     {
         public const string Entry = "RLTrader", Stop = "Stop loss", Target = "Profit target";
 
+        /// <summary>Stands in the log for the order, whoever's it was, that closed a trade on the account.</summary>
+        public const string Gone = "gone from the account";
+
         // In the order of the enumeration ExitReason.
         private static readonly string[] Exits =
         {

@@ -31,9 +31,15 @@ namespace RLTrader
                 catch (Exception error)
                 {
                     // Whatever went wrong, a position must not be left alone for it.
-                    failed(error);
+                    Hear(error);
                 }
             }
+        }
+
+        private void Hear(Exception error)
+        {
+            try { failed(error); }
+            catch (Exception) { } // else nothing that waits, or comes later, would ever be worked on
         }
 
         private Action Next()

@@ -32,6 +32,8 @@ namespace RLTrader
             this.heartbeat = heartbeat;
             Mode = Mode.Historical;
             Custody = new Custody(agent, orders, guard);
+            Custody.Trade.Untold = (name, side, quantity, price) =>
+                log.Inferred(orders.Now, Mode, side, quantity, price, name);
         }
 
         /// <summary>Whose fills the run goes by; historical until <see cref="Begin"/>.</summary>
@@ -41,6 +43,13 @@ namespace RLTrader
         public void Begin(Mode mode, bool flattenFirst)
         {
             Mode = mode;
+            AdvisedPolicy advised = Agent.Policy as AdvisedPolicy;
+            if (mode == Mode.Backtest && advised != null)
+            {
+                advised.Silence();
+                orders.Tell("the bundle fuses advice, and a backtest asks for none: these trades are the bare policy's;"
+                    + " measure the fusion with rltrader evaluate --advice", false);
+            }
             Custody.Begin(mode == Mode.Live, flattenFirst);
         }
 
@@ -95,7 +104,8 @@ namespace RLTrader
         {
             double latency = Custody.Latency(role);
             if (!Custody.Filled(id, name, order, role, side, quantity, price)) return;
-            log.Fill(utc, Mode, side, quantity, price, name, latency);
+            // Contracts of it that were counted before it came have their line already.
+            if (Custody.Trade.Newly > 0) log.Fill(utc, Mode, side, Custody.Trade.Newly, price, name, latency);
             Custody.Look();
         }
 
@@ -171,7 +181,12 @@ namespace RLTrader
             Withheld withheld = enters ? Custody.WhyNoEntry() : Withheld.None;
             Write(openUtc, ohlcv, skip, withheld, action);
             Custody.BarDone(skip == Skip.Late);
-            if (enters && withheld == Withheld.None) Custody.Enter(side, Agent.StopTicks, Agent.TargetTicks);
+            if (enters && withheld == Withheld.None)
+            {
+                bool sent = Custody.Enter(side, Agent.StopTicks, Agent.TargetTicks);
+                // Without a line it would be on its way for ever in a replay.
+                if (!sent) log.Ended(OrderNames.Entry, true, Trouble.None);
+            }
             else if (skip == Skip.None && Agent.Position.Side != 0) Custody.Guide(Agent.Manage(action));
         }
 

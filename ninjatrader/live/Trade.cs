@@ -19,6 +19,9 @@ namespace RLTrader
         /// <summary>1 buys, -1 sells.</summary>
         public readonly int Side;
 
+        /// <summary>In English, once the platform has shown it.</summary>
+        public string Name = "";
+
         /// <summary>Contracts: all, and those filled by the platform's own count.</summary>
         public int Quantity, Filled;
 
@@ -53,6 +56,13 @@ namespace RLTrader
         private int entryContracts;
         private OwnOrder platforms;
         private int abandoned;               // bought (or, below zero, sold) as the account says, and not told of yet
+
+        /// <summary>Hears of contracts that are counted although no execution has told of them: the order's name, its
+        /// side, how many, and the price in points.</summary>
+        public Action<string, int, int, double> Untold = (name, side, quantity, price) => { };
+
+        /// <summary>Contracts of the newest execution that were not counted before it came.</summary>
+        public int Newly { get; private set; }
 
         /// <summary>Contracts held by the strategy's own executions; below zero when short.</summary>
         public int Net { get; private set; }
@@ -135,6 +145,7 @@ namespace RLTrader
                 abandoned -= side * known;
                 quantity -= known;
             }
+            Newly = quantity;
             if (quantity != 0) Book(role, side, quantity, price);
             return true;
         }
@@ -154,7 +165,9 @@ namespace RLTrader
             if (now - order.MissingSince.Value < patience) return false;
             order.Inferred += missing;
             order.MissingSince = null;
-            Book(order.Role, order.Side, missing, (average * order.Filled - order.Paid) / missing);
+            double price = (average * order.Filled - order.Paid) / missing;
+            Untold(order.Name, order.Side, missing, price);
+            Book(order.Role, order.Side, missing, price);
             order.Paid = average * order.Filled;
             return true;
         }
@@ -206,6 +219,7 @@ namespace RLTrader
         {
             if (Net == 0) return;
             abandoned = -Net;
+            Untold(OrderNames.Gone, -Side, Math.Abs(Net), price);
             Book(Role.Exit, -Side, Math.Abs(Net), price);
         }
 

@@ -1,5 +1,5 @@
-// What comes from outside: bars come late, someone else closes a trade or a part of it, or the platform believes in one
-// that is not there; and at which price it is then closed in the ledger.
+// What comes from outside: the platform throws, bars come late, someone else closes a trade or a part of it, or the
+// platform believes in one that is not there; and at which price it is then closed in the ledger.
 using System;
 using System.Collections.Generic;
 
@@ -8,6 +8,27 @@ namespace RLTrader
     public sealed partial class Custody
     {
         private bool toldOffTheClock;
+        private Exception failure; // the first since it was told of one
+
+        // The platform may throw whatever it is asked for, again and again: nothing is opened any more, what is held is
+        // closed without the answer, and only then is the exception handed on.
+        private T Asked<T>(Func<T> ask, T otherwise)
+        {
+            try { return ask(); }
+            catch (Exception error)
+            {
+                halted = true;
+                failure = failure ?? error;
+                return otherwise;
+            }
+        }
+
+        private void TellOfFailure()
+        {
+            Exception first = failure;
+            failure = null;
+            if (first != null) throw first;
+        }
 
         // Whether the newest bar ended too long ago to trade on, since prices had stopped or come late, or has not yet
         // ended by the clock, which is then wrong or in another zone than the bars.
@@ -74,7 +95,7 @@ namespace RLTrader
         // The price in ticks at which a position could be left; the newest close where nothing is quoted.
         private long Quote(int net)
         {
-            double points = net > 0 ? orders.Bid : orders.Ask;
+            double points = Asked(() => net > 0 ? orders.Bid : orders.Ask, 0);
             return points > 0 ? agent.Stream.ToTicks(points) : agent.Stream.CloseTicks;
         }
     }

@@ -32,6 +32,7 @@ namespace RLTrader
         private readonly Queue<string> bars = new Queue<string>();
         private readonly double[] chances;
         private long bar, minute, lastAsked = long.MinValue / 2;
+        private bool silent;
 
         public readonly FusionSettings Settings;
 
@@ -72,6 +73,10 @@ namespace RLTrader
 
         public AdviceClient Client { get { return client; } }
 
+        /// <summary>Ask no more, so that the bare policy decides: bars of the past go by faster than any answer
+        /// comes.</summary>
+        public void Silence() { silent = true; }
+
         /// <summary>Give up the question under way, and ask no more.</summary>
         public void Dispose() { client.Dispose(); }
 
@@ -104,7 +109,7 @@ namespace RLTrader
             bool entry = Bare == PositionTracker.Buy || Bare == PositionTracker.Sell;
             bool due = bar % Settings.Every == 0 || (Settings.AtEntries && entry);
             due = due && bar - lastAsked > Settings.Cooldown;
-            if (due && client.Ask(minute, Question(observation))) lastAsked = bar;
+            if (due && !silent && client.Ask(minute, Question(observation))) lastAsked = bar;
             return action;
         }
 

@@ -92,6 +92,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             Order order = (Order)own.Key;
             OrderState state = order.OrderState;
+            own.Name = OrderNames.Of(own.Role, order.Name);
             own.Quantity = order.Quantity;
             own.Filled = order.Filled;
             own.Live = !Order.IsTerminalState(state);

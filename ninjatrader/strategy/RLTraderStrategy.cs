@@ -23,6 +23,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             public LiveTrader Trader;
             public PaperOrders Paper;
             public Inbox Inbox;
+            public readonly Repeats Faults = new Repeats();
         }
 
         // What is left to do after the end, in looks five seconds apart; those without a connection don't count.
@@ -363,6 +364,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             OnFault(error);
             known.Trader.Custody.Halt();
+            if (!known.Faults.Due(error.Message)) return; // a quote may fail every second
             Alert(error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is opened until "
                 + "the strategy is enabled again");
         }

@@ -15,8 +15,10 @@ public sealed class World : IOrders
     public bool OrdersLeft { get; set; }
     public bool ExitLeft { get; set; }
     public int PlatformNet { get; set; }
-    public double AccountCash { get; set; }
+    public double AccountCash { get { Fail("cash"); return Cash; } set { Cash = value; } }
     public bool Ignores;
+    public double Cash;
+    public string Fails = ""; // what throws where it is asked for
     public OwnOrder Noted;
     public readonly Dictionary<OwnOrder, int> Counts = new Dictionary<OwnOrder, int>();
     public DateTime Ends = DateTime.MaxValue;
@@ -26,10 +28,12 @@ public sealed class World : IOrders
     public string Looked = "";
     public OwnOrder PlatformExit(bool closing)
     {
+        Fail("exit");
         Looked += closing ? "y" : "n";
         return closing ? Noted : null;
     }
-    public DateTime SessionEnd(DateTime utc) { return Ends; }
+    public DateTime SessionEnd(DateTime utc) { Fail("end"); return Ends; }
+    private void Fail(string what) { if (Fails == what) throw new TimeoutException("no " + what); }
     public void Refresh(OwnOrder order) { if (Counts.ContainsKey(order)) order.Filled = Counts[order]; }
     public double FilledAt(OwnOrder order) { return At.ContainsKey(order) ? At[order] : 0; }
     public bool Enter(int side, int quantity, int stopTicks, int targetTicks)
@@ -97,8 +101,14 @@ public static class Show
                 custody = new Custody(agent, world, new Guard(limits, manifest));
                 continue;
             }
-            string answer = Do(words, world, custody, agent);
-            Console.WriteLine(answer ?? world.Told());
+            string answer, threw = "";
+            try { answer = Do(words, world, custody, agent); }
+            catch (TimeoutException error)
+            {
+                threw = "; threw " + error.Message;
+                answer = null;
+            }
+            Console.WriteLine((answer ?? world.Told()) + threw);
         }
     }
 
@@ -151,6 +161,7 @@ public static class Show
                 return custody.Filled(words[5], words[1], order, RoleOf(words[1]), (int)x[2], (int)x[3], x[4])
                     + Tail(world);
             case "rejects": order.Rejected = true; break; // and no event tells of it yet
+            case "fails": world.Fails = x.Length > 1 ? words[1] : ""; break;
             case "flat": return custody.FlatMinute + Tail(world);
             case "made": return trade.Points.ToString(CultureInfo.InvariantCulture);
             case "closing": // since it was asked, whether each look was for the platform's own exit

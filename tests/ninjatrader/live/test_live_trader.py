@@ -42,7 +42,10 @@ public static class Show
             Session = args[0] == "all" ? SessionKind.All : SessionKind.Regular };
         Heard world = new Heard { Now = Begin };
         Wishes policy = new Wishes { Manifest = manifest };
-        Agent agent = new Agent(policy, int.Parse(args[1]));
+        AdviceClient client = new AdviceClient("http://127.0.0.1:1/ask", 1000);
+        FusionSettings fusion = new FusionSettings { Rule = FusionRule.Weighted, Every = 1 };
+        IPolicy used = args.Length > 3 ? (IPolicy)new AdvisedPolicy(policy, fusion, client) : policy;
+        Agent agent = new Agent(used, int.Parse(args[1]));
         StringWriter text = new StringWriter();
         DecisionLog log = new DecisionLog(text, Console.WriteLine);
         TimeSpan beat = TimeSpan.FromSeconds(double.Parse(args[2], CultureInfo.InvariantCulture));
@@ -82,6 +85,7 @@ public static class Show
                 trader.Ordered(order, words[1], (Trouble)Enum.Parse(typeof(Trouble), words[6]));
             }
             if (words[0] == "close") trader.Close();
+            if (words[0] == "asked") Console.WriteLine(client.Asked + " asked");
         }
         Console.WriteLine("log");
         Console.Write(text);
@@ -98,10 +102,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    program: Path, *happens: str, session: str = "rth", preload: int = 0, beat: float = 0.0
+    program: Path,
+    *happens: str,
+    session: str = "rth",
+    preload: int = 0,
+    beat: float = 0.0,
+    advised: bool = False,
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Return what is told, and the lines of the log."""
-    command = ["mono", str(program), session, str(preload), str(beat)]
+    command = ["mono", str(program), session, str(preload), str(beat), *["advised"] * advised]
     text = "".join(line + "\n" for line in happens)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     told, log = done.stdout.split("log\n", 1)
@@ -215,3 +224,28 @@ def test_a_bar_on_which_something_throws_has_its_line(program: Path) -> None:
     assert told == ["threw: a policy that fails"]
     assert [line["number"] for line in log] == list(range(30))
     assert [line.get("skipped") for line in log[24:]] == [None, *["halted"] * 5]
+
+
+def test_an_entry_that_the_platform_ignores_has_ended(program: Path) -> None:
+    """Else a replay takes it to be on its way, and the next decision for a wrong one."""
+    bars = [f"bar {n}" for n in range(30)]
+    run_up = [*bars, "up", "now 1800", "begin Live", "now 1860"]
+    _, log = run(program, *run_up, "wish 1", "bar 30", "wish 0", "bar 31")
+    entry, ended, after = log[-3:]
+    assert (entry["number"], entry["action"], after["number"], "skipped" in after) == (30, 1, 31, False)
+    assert ended == {"event": "ended", "order": "RLTrader", "unfilled": True, "trouble": "none"}
+
+
+def test_a_backtest_asks_for_no_advice_and_says_so(program: Path) -> None:
+    """Bars of the past go by faster than an answer comes; the bare policy would decide anyway."""
+    bars = [f"bar {n}" for n in range(30)]
+    told, _ = run(program, "begin Backtest", *bars, "asked", advised=True)
+    assert told == [
+        "quiet: the bundle fuses advice, and a backtest asks for none: "
+        "these trades are the bare policy's; "
+        "measure the fusion with rltrader evaluate --advice",
+        "0 asked",
+    ]
+    assert run(program, "begin Backtest", *bars, "asked")[0] == ["0 asked"]
+    told, _ = run(program, "begin Virtual", *bars, "asked", advised=True)
+    assert [line != "0 asked" for line in told] == [True]

@@ -1,4 +1,4 @@
-"""What befalls a trade from outside, news by news: bars come late, a part of it is closed by hand."""
+"""What comes from outside: questions fail, bars come late, a part of a trade is closed by hand."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ LOOK = "look whether prices come at once, and at the clock and the time zone of 
 TAKEN = "loud: someone else has closed a part of the trade, the rest is being closed, flatten"
 
 STORIES = {
+    "the session's end is not told": f"""{LONG}; fails end -> ; at 12 -> exit 1 x3 Halted, threw no end
+at 12.5 -> , threw no end; fails -> ; at 12.7 ->; bar 0 ->; fails end ->; bar 60 ->
+at 12.9 -> , threw no end""",
+    "the account's cash is not told": f"""{LONG}; fails cash ->
+at 12 -> exit 1 x3 Halted, threw no cash""",
+    "whether the platform closes is not told": f"""{LONG}; fails exit ->
+at 12 -> exit 1 x3 Halted, threw no exit""",
     "a bar is told late, once": f"""{BEGIN}; bar -230 ->; {FLAT} None; bar -231 ->
 {FLAT} OffTheClock
 at 11 -> {OLD} 2025-03-10T14:57:09Z and was told at 2025-03-10T15:00:10Z, {LOOK}

@@ -133,15 +133,15 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "a filled order without its execution is booked at no price": (
         (
             TRADE,
-            "missing, (average * order.Filled - order.Paid) / missing);",
-            "missing, 0);",
+            "price = (average * order.Filled - order.Paid) / missing;",
+            "price = 0;",
         ),
     ),
     "what was not told of an order is booked at the price of all": (
         (
             TRADE,
-            "missing, (average * order.Filled - order.Paid) / missing);",
-            "missing, average);",
+            "price = (average * order.Filled - order.Paid) / missing;",
+            "price = average;",
         ),
     ),
 }

@@ -69,8 +69,8 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "of what is inferred one contract is booked": (
         (
             TRADE,
-            "Book(order.Role, order.Side, missing, (",
-            "Book(order.Role, order.Side, 1, (",
+            "Book(order.Role, order.Side, missing, price)",
+            "Book(order.Role, order.Side, 1, price)",
         ),
     ),
     "a rejected target is taken for nothing": (

@@ -36,7 +36,9 @@ public sealed class Platform : IPlatform
     public Order Answer;
     public bool Fails;
     public string Folder;
-    public double Bid { get; set; }
+    public bool Mute;
+    private double bid;
+    public double Bid { get { if (Mute) throw new IOException("no quote"); return bid; } set { bid = value; } }
     public double Ask { get; set; }
     public Order Enter(int side, int quantity, string signal) { return Send("enter", side, quantity, signal); }
     public Order Exit(int side, int quantity, string signal, string fromEntry)
@@ -225,6 +227,7 @@ public static class Show
             case "new": case "again": New(words.Skip(1).ToArray(), words[0] == "again"); return null;
             case "bundle": strategy.BundleFolder = words[1]; return null;
             case "former": former.Waiting.Dequeue()(); return null;
+            case "mute": platform.Mute = x[1] > 0; return null;
             case "broken": broken = x[1] > 0; return null;
             case "become": strategy.Become(Of<State>(words[1])); return null;
             case "now": now = x[1]; return null;

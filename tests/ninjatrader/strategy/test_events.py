@@ -121,6 +121,31 @@ log fill time price quantity side order latency_ms -> 3 2025-03-10T15:00:22Z 499
 log fill time price quantity side order latency_ms -> 4 2025-03-10T15:00:23Z 4998.25 1 -1  null
 trade -> Live 0 -8.25 1 Closed Platform; show e -> e Entry 1 3 3 0 over not fine at 5000.5
 show s -> s Stop -1 3 0 19988 live working fine at 0""",
+    "an execution that is lost, in part and for a while": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 1 5000 21 ->; log fill quantity inferred -> 1 1 -
+tick 22 ->
+tick 27.1 -> Warning RLTrader: an order was filled without an execution being told, it is counted now
+log fill time price quantity side order latency_ms inferred mode -> 2 2025-03-10T15:00:27.100Z
+ 5000.75 2 1 RLTrader null True live; fill e x2 RLTrader 1 2 5000.75 28 ->
+log fill quantity -> 2 2; order s Bremse Sell StopMarket Filled 3 3 0 4997 4997 ->
+news s Filled NoError ->; tick 28 ->; tick 34 -> Warning RLTrader: an order was filled without an
+ execution being told, it is counted now; log fill quantity side price order -> 3 3 -1 4997 Stop
+ loss; trade -> Live 0 -10.5 0 Closed None""",
+    "a trade that is gone from the account": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 3 5000.5 21 ->; holds 3 3 0 ->
+order s Bremse Sell StopMarket Accepted 3 0 0 4997.5 0 ->; news s Accepted NoError ->; tick 22 ->
+holds 0 3 0 ->; tick 23 ->; quote 5002 5002.25 ->
+tick 35 -> Alert RLTrader: the account holds 0 and the strategy 3, nothing is opened until they
+ agree, cancel s
+log fill time price quantity side order latency_ms inferred mode -> 2 2025-03-10T15:00:35Z 5002 3 -1
+ gone from the account null True live; fill - x2 Close -1 3 5001.5 36 -> Warning RLTrader: account and
+ strategy agree again; log fill side -> 2 -1""",
     "an open trade is managed": """new -> Information a log; quiet -60 20 ->
 become Realtime -> a clock; wish 1 ->; now 20 ->
 order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
@@ -186,6 +211,21 @@ become Realtime -> a clock; wish 9 ->
 bar 0 5000.25 5001 4999 5000.5 44 -> fault: a policy that fails, Alert RLTrader:
  InvalidOperationException: a policy that fails, what is held is closed, and nothing is opened
  until the strategy is enabled again; trade -> Live 0 0 0 Halted Account""",
+    "a quote that throws again and again": """new -> Information a log; quiet -60 20 ->
+become Realtime -> a clock; wish 1 ->; now 20 ->
+order e RLTrader Buy Market Filled 3 3 0 0 5000.5 ->; answers e ->
+bar 60 5000.25 5001 4999 5000.5 44 -> stop RLTrader Ticks 12 False, target RLTrader Ticks 36,
+ enter 1 3 RLTrader; fill e x1 RLTrader 1 3 5000.5 21 ->; holds 3 3 0 ->
+order s Bremse Sell StopMarket Accepted 3 0 0 4997.5 0 ->; news s Accepted NoError ->; mute 1 ->
+order x RLTrader_halted Sell Market Working 3 0 0 0 0 ->; elsewhere x ->; answers x ->
+tick 22 -> exit 1 3 RLTrader halted '', fault: no quote, Alert RLTrader: IOException: no quote, what
+ is held is closed, and nothing is opened until the strategy is enabled again
+tick 23 -> fault: no quote, Alert RLTrader: IOException: no quote, what is held is closed, and
+ nothing is opened until the strategy is enabled again; tick 24 -> fault: no quote
+tick 25 -> fault: no quote, Alert RLTrader: IOException: no quote, what is held is closed, and
+ nothing is opened until the strategy is enabled again
+tick 26 -> fault: no quote; tick 42 -> Alert RLTrader: an exit is still not filled, look at the
+ account, fault: no quote; mute 0 ->; tick 43 ->""",
     "the strategy analyzer": """new analyzer ->; quiet -60 20 ->
 ? -> 0 5000 5000.25 0 0 NaN False False 1; become Historical ->; trade -> Backtest 0 0 0 None None
 ? -> -60 5000 5000.25 0 0 NaN False False 1; wish 1 ->

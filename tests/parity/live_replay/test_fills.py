@@ -236,3 +236,18 @@ def test_a_session_that_ends_early_closes_at_the_market_of_its_bar() -> None:
     # Where the exit never comes, the rules' is missing.
     log.between[late + 1].fills = []
     assert told(followed(log))[0] == (late, "exit", "nothing", "sold 1 at 5000 (flat by)")
+
+
+def test_a_trade_that_is_gone_from_the_account_is_held_no_longer() -> None:
+    """Its line takes the trade away; the bars that live then gives up are no fault of its decisions."""
+    log, gone = still(BUY), ENTRY + 2
+    log.between[ENTRY + 1].fills = fills_of(1, "RLTrader", [(1, 0)])
+    log.between[gone].fills = fills_of(-1, "gone from the account", [(1, -2)])
+    log.skipped[gone:] = ["halted"] * (BARS - gone)
+    log.action[gone:] = -1
+    found = followed(log)
+    assert [held.side for held in found.held[ENTRY:]] == [0, 1, 0, 0]
+    first, *others = found.differences
+    assert (first.bar, first.stage, first.offline) == (gone, "fill", "nothing")
+    assert first.live == "sold 1 at 4999.5 (gone from the account)"
+    assert all(one.given_up for one in others)
