@@ -163,3 +163,9 @@ def _write_crash_file(error: Exception) -> Path:
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return Path(name)
+
+
+def error_in_words(error: BaseException, most: int = 160) -> str:
+    """Return the type and first line of what foreign code raised, at most so many characters of it."""
+    first = str(error).strip().split("\n")[0][:most]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -172,6 +173,26 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def closing_pool(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """Shut a pool of new processes down with the block, none of which outlives it.
+
+    An error that ends the block ends what they do too, since nobody waits for their work any more.
+
+    Args:
+        pool: to which nothing was given yet.
+    """
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def worker_start(start: Callable[..., None], *arguments: object) -> Callable[[], None]:

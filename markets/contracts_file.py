@@ -141,6 +141,18 @@ def know_files(files: Mapping[str, Path]) -> None:
     _files.update(files)
 
 
+def know_contracts(contracts: Iterable[Contract], files: Mapping[str, Path]) -> None:
+    """Know what another process has added to the contracts that are built in.
+
+    Args:
+        contracts: its :func:`markets.contracts.added_contracts`.
+        files: its :func:`known_files`.
+    """
+    for contract in contracts:
+        register_contract(contract, overwrite=True)
+    know_files(files)
+
+
 def _contract(path: Path, symbol: str, row: _Row) -> Contract:
     given: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(row).items() if value is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,10 +22,9 @@ from rich.console import Console
 
 from foundation.errors import InputError, run_command
 from foundation.progress import status
-from foundation.signals import worker_start
-from markets import Contract, register_contract
+from foundation.signals import closing_pool, worker_start
 from markets.contracts import added_contracts
-from markets.contracts_file import know_files, known_files
+from markets.contracts_file import know_contracts, known_files
 from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ PATTERN_DAYS = 30
 ENVS = 256
 LEARNING_RATE = 0.001
 """Three times the default, so that a short training moves the weights far."""
-
 
 Report = Mapping[str, Any]
 Verification = Callable[[], Report]
@@ -187,27 +185,13 @@ def verifying_beside() -> Iterator[Callable[[Request], Verification]]:
         (request) -> (() -> report). Waiting raises InputError where the bundle or the bars can't be
         used, C# is needed and Mono is missing, or a process died.
     """
-    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=worker_start(_start, added_contracts(), known_files()),
+        initializer=worker_start(know_contracts, added_contracts(), known_files()),
     )
-    try:
+    with closing_pool(pool):
         yield lambda request: _waiting(pool.submit(_verify, request), request)
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - others:  # nobody waits for its work
-            child.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start(contracts: Sequence[Contract], files: Mapping[str, Path]) -> None:
-    """Know the contracts that this process's parent knows."""
-    for contract in contracts:
-        register_contract(contract, overwrite=True)
-    know_files(files)
 
 
 def _waiting(future: Future[dict[str, Any]], request: Request) -> Verification:

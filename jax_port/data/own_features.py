@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jax_port.data.trained_contract import data_entries
 from markets import InputError
 
 
@@ -18,9 +19,8 @@ def require_computed_features(about: Mapping[str, Any], mend: str) -> None:
     Raises:
         InputError: naming what it was trained on.
     """
-    data = about.get("data")
-    for entry in data if isinstance(data, list) else [data]:
-        if isinstance(entry, Mapping) and entry.get("features") == "precomputed":
+    for entry in data_entries(about):
+        if entry.get("features") == "precomputed":
             raise InputError(
                 f"the policy was trained on features that {entry.get('source')} brought along, and "
                 f"those computed from bars are others; {mend}"

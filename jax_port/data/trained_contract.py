@@ -19,15 +19,26 @@ def describe_contract(contract: Contract) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in ("symbol", "name")}
 
 
-def trained_contracts(about: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield symbol and numbers of each contract of a policy's training data, where it says them.
+def data_entries(about: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield what a policy says of each market of its training data, where it says anything.
 
     Args:
         about: a policy's ``about``.
     """
     data = about.get("data")
     for entry in data if isinstance(data, list) else [data]:
-        if isinstance(entry, Mapping) and isinstance(entry.get("contract"), Mapping):
+        if isinstance(entry, Mapping):
+            yield entry
+
+
+def trained_contracts(about: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield symbol and numbers of each contract of a policy's training data, where it says them.
+
+    Args:
+        about: a policy's ``about``.
+    """
+    for entry in data_entries(about):
+        if isinstance(entry.get("contract"), Mapping):
             yield str(entry.get("symbol")), dict(entry["contract"])
 
 

@@ -30,7 +30,6 @@ PACKAGES = ("jax", "flax", "numpy", "torch", "stable-baselines3", "sb3-contrib",
 
 OnProgress = Callable[[str], None]
 
-
 COMPUTED_LIVE = "a live strategy computes them, so train on computed features what is to be exported"
 
 

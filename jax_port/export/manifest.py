@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from foundation.files import file_digest
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
-from jax_port.data.trained_contract import require_same_contract
+from jax_port.data.trained_contract import data_entries, require_same_contract
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import FORBIDDEN_LOGIT
 from jax_port.ppo.policy import Policy
@@ -226,11 +226,7 @@ def require_live_rules(config: EnvConfig) -> None:
 
 def trained_on(policy: Policy) -> set[str]:
     """Return the symbols of a policy's training data; none where it does not say them."""
-    data = policy.about.get("data")
-    entries = data if isinstance(data, list) else [data]
-    return {
-        str(entry["symbol"]) for entry in entries if isinstance(entry, Mapping) and "symbol" in entry
-    }
+    return {str(entry["symbol"]) for entry in data_entries(policy.about) if "symbol" in entry}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

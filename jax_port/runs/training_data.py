@@ -158,9 +158,9 @@ class TrainingData:
         contract = source.traded()
         if source.kind == "file" and not (self.first or self.last):
             market = self.whole(source, config)
+            require_minutes(market.timestamps_ns, market.source)
         else:
             market = data_loader.prepare(self._cut(source.read()), config)
-        require_minutes(market.timestamps_ns, market.source)
         dates = new_york_dates(market.timestamps_ns)
         facts = {
             "symbol": contract.symbol,

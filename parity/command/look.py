@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from foundation.errors import InputError
+from foundation.errors import InputError, error_in_words
 from parity.harness.sides.adapters import functional_side, gymnax_side
 from parity.harness.sides.functional import FunctionalSide, Program
 from parity.harness.sides.side import OUTCOME
@@ -157,8 +157,7 @@ def _look_at_functions(
             rows.append(take(steps.state, going))
             going &= ~steps.ended
     except Exception as error:  # whatever a foreign port raises
-        first = str(error).strip().split("\n")[0][:160]
-        refusal = f"{type(error).__name__}: {first}"
+        refusal = error_in_words(error)
     seen = join(rows)
     keys = tuple(
         name

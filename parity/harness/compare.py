@@ -136,14 +136,13 @@ def differ_in_double(
     if discrete(a, b) or rule.kind == "exact":
         return ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
     apart = rule.apart(a, b)
-    size = np.abs(a.astype(np.float64))
-    finite = np.where(np.isfinite(size), size, 0.0)
+    finite = finite_size(a)
     largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
     allowed = RELATIVE * finite + OF_FIELD * np.minimum(largest, np.maximum(own, finite))
     for side in (a, b):
         if side.dtype.kind == "f" and side.dtype.itemsize < 8:
             allowed = allowed + 0.5 * (1 + 1e-6) * spacing(
-                np.maximum(size, np.abs(b.astype(np.float64))), side.dtype
+                np.maximum(*(np.abs(one.astype(np.float64)) for one in (a, b))), side.dtype
             )
     return apart > allowed, apart
 

@@ -22,12 +22,12 @@ from typing import Any, Literal
 
 import jax
 
-from foundation.signals import worker_start
+from foundation.signals import closing_pool, worker_start
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.form import Form
-from markets import Contract, InputError, register_contract
+from markets import Contract, InputError
 from markets.contracts import added_contracts
-from markets.contracts_file import know_files, known_files
+from markets.contracts_file import know_contracts, known_files
 from parity.engine.diverge import Divergence
 from parity.engine.pair import Pair
 from parity.engine.report import Report
@@ -284,9 +284,7 @@ def _start_worker(
     if compiled and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    for contract in contracts:  # a fresh process knows the built-in ones alone
-        register_contract(contract, overwrite=True)
-    know_files(files)  # commands that show a case again name them
+    know_contracts(contracts, files)  # commands that show a case again name the files
     _RECORDERS[:] = [begin_recording()]
     _JUDGES[:] = [Judge(request, scenarios)]
 
@@ -331,19 +329,13 @@ def _of_pool(
     pool: ProcessPoolExecutor, parts: Sequence[Part]
 ) -> Generator[tuple[Part, Outcome], None, None]:
     """Yield every part with what came of it in a pool's processes, none of which outlives this."""
-    others = set(multiprocessing.active_children())
     try:
-        waiting = {pool.submit(_carry_out_in_worker, part): part for part in parts}
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
+        with closing_pool(pool):
+            waiting = {pool.submit(_carry_out_in_worker, part): part for part in parts}
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
     except BrokenProcessPool:
         raise InputError(
             "a process of the gate died, perhaps for lack of memory; run again with fewer --workers, "
             "or with --workers 0, where this process does it all"
         ) from None
-    except BaseException:
-        for child in set(multiprocessing.active_children()) - others:  # nobody waits for their work
-            child.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)

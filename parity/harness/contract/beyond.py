@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from foundation.errors import error_in_words
 from parity.harness.cases import Cases
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
@@ -162,8 +163,7 @@ def _refusal(judge: Judge, side: Side, cases: Cases) -> str:
         side.transition(judge.states(cases, False), cases.action, np.arange(len(cases)))
     except Exception as error:  # whatever a foreign environment raises is its answer
         side.reset(np.arange(1))  # a step that broke off may have left something undone
-        first = str(error).strip().split("\n")[0][:100]
-        return f"{type(error).__name__}: {first}" if first else type(error).__name__
+        return error_in_words(error, 100)
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from foundation.errors import error_in_words
 from parity.harness.trees import Fields, rows_of
 
 TRIED = 8
@@ -76,6 +77,5 @@ def raised(call: Callable[[], Any]) -> str:
             warnings.simplefilter("ignore")
             call()
     except Exception as error:  # whatever foreign code raises
-        first = str(error).strip().split("\n")[0][:160]
-        return f"{type(error).__name__}{f': {first}' if first else ''}"
+        return error_in_words(error)
     return ""

@@ -352,18 +352,22 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture(scope="module")
-def told(program: Path) -> dict[str, list[str]]:
+def answers(program: Path, stories: dict[str, str]) -> dict[str, list[str]]:
     """Return what is answered to each story's news; a sentence's semicolons are commas here."""
     lines = []
-    for name, story in STORIES.items():
+    for name, story in stories.items():
         loss, floor = 500 * ("day's loss" in name), 50_000 * ("drawdown" in name)
         lines += [f"new {loss} {floor}", *(news for news, _ in steps_of(story))]
     done = subprocess.run(
         ["mono", str(program)], input="\n".join(lines), capture_output=True, text=True, check=True
     )
-    answers = iter(done.stdout.replace(";", ",").split("\n"))
-    return {name: [next(answers) for _ in steps_of(story)] for name, story in STORIES.items()}
+    told = iter(done.stdout.replace(";", ",").split("\n"))
+    return {name: [next(told) for _ in steps_of(story)] for name, story in stories.items()}
+
+
+@pytest.fixture(scope="module")
+def told(program: Path) -> dict[str, list[str]]:
+    return answers(program, STORIES)
 
 
 @pytest.mark.parametrize("name", STORIES)

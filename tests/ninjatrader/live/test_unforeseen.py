@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from parity.export_chain.csharp import MISSING, available
 from tests.ninjatrader.compiled import compiled
-from tests.ninjatrader.live.test_custody import BEGIN, FLAT, LONG, steps_of
+from tests.ninjatrader.live.test_custody import BEGIN, FLAT, LONG, answers, steps_of
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -59,17 +58,8 @@ at 84 -> loud: the account holds 4 {DIFFER}; at 120 ->""",
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return what is answered to each story's news; a sentence's semicolons are commas here."""
     source = Path(__file__).with_name("custody.cs").read_text("utf-8")
-    program = compiled(tmp_path_factory.mktemp("unforeseen"), source)
-    lines = []
-    for story in STORIES.values():
-        lines += ["new 0 0", *(news for news, _ in steps_of(story))]
-    done = subprocess.run(
-        ["mono", str(program)], input="\n".join(lines), capture_output=True, text=True, check=True
-    )
-    answers = iter(done.stdout.replace(";", ",").split("\n"))
-    return {name: [next(answers) for _ in steps_of(story)] for name, story in STORIES.items()}
+    return answers(compiled(tmp_path_factory.mktemp("unforeseen"), source), STORIES)
 
 
 @pytest.mark.parametrize("name", STORIES)

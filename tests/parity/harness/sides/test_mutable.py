@@ -27,22 +27,14 @@ def state_of(rows: int) -> dict[str, Any]:
     }
 
 
-class Sticky(tiny.Tiny):
+class Sticky(tiny.Ending):
     """After an end it does nothing until it is reset; its step changes its state in place."""
-
-    over = False
-
-    def reset(self, seed: int) -> Any:
-        self.over = False
-        return super().reset(seed)
 
     def step(self, action: int) -> Any:
         if self.over:
             return self.seen(), -1.0, False, False, {}
         self.levels *= 2.0
-        out = super().step(action)
-        self.over = bool(out[2] or out[3])
-        return out
+        return super().step(action)
 
 
 def test_every_row_is_stepped_from_its_own_state_whatever_came_before_it() -> None:

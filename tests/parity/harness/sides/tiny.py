@@ -38,6 +38,21 @@ class Tiny:
         return self.seen(), float(self.levels[1]), self.count >= LIMIT, self.levels[1] > 9.0, {}
 
 
+class Ending(Tiny):
+    """It knows whether its episode has ended."""
+
+    over = False
+
+    def reset(self, seed: int) -> Any:
+        self.over = False
+        return super().reset(seed)
+
+    def step(self, action: int) -> Any:
+        out = super().step(action)
+        self.over = bool(out[2] or out[3])
+        return out
+
+
 def read(one: Tiny) -> dict[str, Any]:
     return {"levels": one.levels, "count": one.count, "open": one.open}
 
