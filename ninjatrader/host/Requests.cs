@@ -302,7 +302,10 @@ namespace RLTrader.Host
             if (Exchange.Own == 0) crossed = 0;
             bool reached = simulation.ordersUp && SinceUp > 4000; // else nobody cancels, and the platform may close
             if (!reached && Now - passed < crossedUntil && crossedUntil < Never) crossedUntil += passed;
-            if (ByHand && Now < crossedUntil)
+            // The connection is lost before stop and target are cancelled of a trade whose exit's execution was lost,
+            // which takes 5 seconds; once it is back, a cancel takes 3 and the broker's 9.
+            bool cutOff = downAt >= lostAt && downAt - lostAt < 7000 && SinceUp < 13000;
+            if (cutOff || (ByHand && Now < crossedUntil))
                 crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
         }
 

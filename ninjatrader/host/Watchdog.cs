@@ -186,7 +186,8 @@ namespace RLTrader.Host
             // account (15 seconds) and the broker has cancelled them (9). A flattening is an exit as well, and is asked
             // for again after 20 seconds.
             bool flattening = Now < FlattensUntil;
-            if (flattening || Covered(false) > 0) crossedUntil = crashed ? Never : Now + (flattening ? 36000 : 24000);
+            bool closing = flattening || simulation.stopping || Covered(false) > 0;
+            if (closing) crossedUntil = crashed ? Never : Now + (flattening ? 36000 : 24000);
             LiveTrader trader = simulation.strategy.Trader;
             bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
             if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);

@@ -43,7 +43,7 @@ namespace RLTrader
             if (!up) unknown |= Young(now);
             else if (unknown)
             {
-                begun = now;
+                BecomeYoung(now);
                 unknown = false;
             }
         }
@@ -77,11 +77,18 @@ namespace RLTrader
             return calm;
         }
 
+        // The run may end before the next look.
+        private void BecomeYoung(DateTime now)
+        {
+            begun = now;
+            wasYoung = watched;
+        }
+
         /// <summary>Begin to watch; true where an earlier run, or someone else, has left something.</summary>
         public bool Begin(bool onAccount, DateTime now)
         {
             watched = onAccount;
-            begun = now;
+            BecomeYoung(now);
             held = onAccount ? orders.AccountNet : 0;
             told = held;
             Disagrees = held != 0;
