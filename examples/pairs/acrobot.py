@@ -6,7 +6,8 @@ from gymnax.environments.classic_control.acrobot import Acrobot
 
 from parity import Accepted, Pair, Port, Reference, integer, near, real
 
-NAMES = ("joint_angle1", "joint_angle2", "velocity_1", "velocity_2")
+JOINTS = ("joint_angle1", "joint_angle2")
+NAMES = (*JOINTS, "velocity_1", "velocity_2")
 
 
 def read(env):
@@ -30,11 +31,12 @@ pair = Pair(
         "velocity_2": real(-9 * np.pi, 9 * np.pi),
         "time": integer(0, 499) | near(499),
     },
-    accepted=(
+    accepted=tuple(
         Accepted(
-            "joint_angle1",
+            joint,
             "half a turn is -pi in gymnax and pi in Gymnasium",
-            where=lambda before, action, after: np.abs(after["joint_angle1"]) > np.pi - 1e-9,
-        ),
+            where=lambda before, action, after, joint=joint: np.abs(after[joint]) > np.pi - 1e-9,
+        )
+        for joint in JOINTS
     ),
 )

@@ -45,18 +45,17 @@ def test_a_car_that_rolls_back_at_the_goal_is_paid_by_gymnax_alone() -> None:
     assert theirs.state["velocity"][0] == 0 > mine.state["velocity"][0]
 
 
-def test_half_a_turn_has_another_sign() -> None:
-    state = {
-        "joint_angle1": np.pi,
-        "joint_angle2": 0.0,
-        "velocity_1": 0.0,
-        "velocity_2": 0.0,
-        "time": 0,
-    }
+@pytest.mark.parametrize("number", [0, 1])
+def test_half_a_turn_has_another_sign_and_is_accepted(number: int) -> None:
+    joint = acrobot.JOINTS[number]
+    state = {**dict.fromkeys(acrobot.NAMES, 0.0), joint: np.pi, "time": 0}
     mine, theirs = stepped(acrobot.pair, state, 1)
-    assert mine.state["joint_angle1"][0] == np.pi
-    assert theirs.state["joint_angle1"][0] == -np.pi
+    assert mine.state[joint][0] == np.pi
+    assert theirs.state[joint][0] == -np.pi
     assert np.allclose(mine.obs["obs"], theirs.obs["obs"])
+    covered = [bool(one.where({}, {}, mine.state)[0]) for one in acrobot.pair.accepted]
+    assert covered == [one.names == (joint,) for one in acrobot.pair.accepted]
+    assert sum(covered) == 1
 
 
 @pytest.mark.parametrize(
