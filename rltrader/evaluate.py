@@ -74,7 +74,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     from jax_port.evaluation.prop_firm.rules import load_rules
     from jax_port.evaluation.report import write
     from jax_port.evaluation.sheet.ratios import sharpe
-    from jax_port.evaluation.tasks import finish, sharpes_of, trials_of
+    from jax_port.evaluation.tasks import choice_of, choices_together, finish
     from jax_port.runs.find_policy import find_policy
 
     refuse_unused(options)
@@ -83,11 +83,9 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     _require_each_once(policies)
     rules = [load_rules(name) for name in options["rules"]]
     played = [_play(path, bars, options) for path in policies]
-    tried = (trials_of(one.policy_path, one.policy.about) for one in played)
-    trials = options["trials"] or max(len(policies), *tried)
-    ratios = [sharpe(one.pnl) for one in played]
-    # A sweep's account has each policy that it judged, those played among them.
-    known = max(*(sharpes_of(path) for path in policies), ratios, key=len)
+    choices = [choice_of(one.policy_path, one.policy.about) for one in played]
+    tried, known = choices_together(choices, [sharpe(one.pnl) for one in played])
+    trials = options["trials"] or tried
     reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from foundation.files import json_digest
 from foundation.json_reading import Artifact, Struct
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import Relation
@@ -159,40 +160,56 @@ class _Swept(Struct):
 FINISHED_FILE = Artifact("account of a finished run", MEND)
 
 
-def trials_of(policy_path: Path, about: Mapping[str, Any]) -> int:
-    """Return how many policies one was chosen from, as its sweep says, or itself, or its run; else 1.
+@dataclass(frozen=True)
+class Choice:
+    """What a policy was chosen from: a sweep, the agents of its run, or nothing but itself.
+
+    Attributes:
+        source: the same for all policies that were chosen from the same ones.
+        trials: policies that there were to choose from.
+        sharpes: Sharpe ratios of a day of a sweep's policies; none where that is not known.
+    """
+
+    source: str
+    trials: int
+    sharpes: tuple[float, ...] = ()
+
+
+def choice_of(policy_path: Path, about: Mapping[str, Any]) -> Choice:
+    """Return what a policy was chosen from, as its sweep says, or itself, or its run.
 
     Args:
         policy_path: its file.
-        about: what it was made from, which a copy in another folder says too.
+        about: what it was made from, which a copy in another folder says too, and is the same for all
+            agents of a run.
 
     Raises:
         InputError: what its sweep or run wrote of that is damaged.
     """
-    swept = _sweep_of(policy_path)
-    if swept is not None:
-        return swept[0]
+    account = read_account(policy_path, _Swept)
+    if account is not None:
+        path, swept = account
+        sharpes = tuple(one for one in swept.sharpes if one is not None)
+        return Choice(str(path.resolve()), swept.chosen_from, sharpes)
     own = about.get(AGENTS)
     if type(own) is int and own >= 1:
-        return own
+        return Choice(json_digest(about) if own > 1 else str(policy_path.resolve()), own)
     ended = read_finished(policy_path.parent, FINISHED_FILE)
-    return 1 if ended is None else ended.policies
+    if ended is None:
+        return Choice(str(policy_path.resolve()), 1)
+    return Choice(str(policy_path.parent.resolve()), ended.policies)
 
 
-def sharpes_of(policy_path: Path) -> list[float]:
-    """Return the Sharpe ratios of a day of all policies of a policy's sweep; none where it has none.
+def choices_together(choices: Sequence[Choice], ratios: Sequence[float]) -> tuple[int, list[float]]:
+    """Return how many policies there were to choose from in all, and the Sharpe ratios known of them.
 
-    Raises:
-        InputError: what its sweep wrote of them is damaged.
+    Policies of one sweep, or agents of one run, were chosen from the same ones, which count once.
+
+    Args:
+        choices: of the policies that are evaluated, one of each.
+        ratios: their own Sharpe ratios of a day. A sweep's are among those that it judged.
     """
-    swept = _sweep_of(policy_path)
-    return [] if swept is None else swept[1]
-
-
-def _sweep_of(policy_path: Path) -> tuple[int, list[float]] | None:
-    """Return what the account of a policy's sweep says: policies judged, and their Sharpe ratios."""
-    account = read_account(policy_path, _Swept)
-    if account is None:
-        return None
-    _, swept = account
-    return swept.chosen_from, [one for one in swept.sharpes if one is not None]
+    apart = {choice.source: choice for choice in choices}
+    known = [ratio for choice in apart.values() for ratio in choice.sharpes]
+    known += [own for own, choice in zip(ratios, choices, strict=True) if not choice.sharpes]
+    return max(len(choices), sum(choice.trials for choice in apart.values())), known

@@ -168,13 +168,13 @@ def test_several_policies_are_compared(
     for row in found["policies"]:
         values = read_json(out / row["name"] / "evaluation.json")
         assert row["pnl"] == values["performance"]["account"]["pnl"]
-        assert values["tear_sheet"]["luck"]["trials"] == 12
+        assert values["tear_sheet"]["luck"]["trials"] == 1 + 12
         assert f'href="{row["name"]}/report.html"' in (out / "comparison.html").read_text()
     assert "comparison.html" in done.output
     snapshot("out", out)
 
 
-@pytest.mark.parametrize(("of", "trials"), [([1], 1), ([1, 1, 1], 3), ([2, 1, 1], 3), ([1, 12], 12)])
+@pytest.mark.parametrize(("of", "trials"), [([1], 1), ([1, 1, 1], 3), ([2, 1, 1], 4), ([1, 12], 13)])
 def test_policies_of_one_call_count_as_tried_against_each_other(
     run: Run, market: PreparedMarket, tmp_path: Path, of: list[int], trials: int
 ) -> None:
@@ -209,7 +209,7 @@ def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
 def test_what_a_sweep_tried_counts_for_its_policy_and_policies_of_one_call_for_each_other(
     run: Run, market: PreparedMarket, tmp_path: Path, alone: bool, swept: int
 ) -> None:
-    """Ratios are those of the sweep or of the call, whichever are more."""
+    """Ratios are those of the sweep, and of the call's others."""
     policies = [tmp_path / "sweep" / "best" / "p.safetensors", tmp_path / "q.safetensors"]
     for path, seed in zip(policies, (1, 2), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,17 +219,13 @@ def test_what_a_sweep_tried_counts_for_its_policy_and_policies_of_one_call_for_e
     with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
         run(policies[0], *([] if alone else [str(policies[1])]), "--from", "2025-01-03")
     played, rules, trials, sharpes = finish.call_args.args
-    assert (rules, trials) == ([], 7)
+    assert (rules, trials) == ([], 7 if alone else 8)
     made = played.result.episodes.query("daily").eval("pnl + open_pnl")
     own = pytest.approx(made.mean() / made.std(ddof=1))
-    if swept > 1:
-        assert sharpes == [0.5, -0.25, 0.125]  # their own are among them
-    elif alone:
-        assert sharpes == [0.5]
-    else:
-        assert sharpes[0] == own
-        assert len(sharpes) == 2
-        assert sharpes[1] != own
+    of_sweep = [0.5, -0.25, 0.125][:swept]
+    assert sharpes[:swept] == of_sweep  # its own is among them
+    assert len(sharpes) == swept + (not alone)
+    assert alone or sharpes[-1] != own  # but the other's
 
 
 def test_a_policy_of_features_that_its_file_brought_along_is_not_played_on_computed_ones(

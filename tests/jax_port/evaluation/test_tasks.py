@@ -23,7 +23,7 @@ from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.sweep_account import read_account
-from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
+from jax_port.evaluation.tasks import Choice, Played, choice_of, choices_together, finish
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
 from markets.contracts import SYMBOLS, get_contract
@@ -38,7 +38,7 @@ RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
 
 def test_trials_of_a_runs_folder(tmp_path: Path) -> None:
     (tmp_path / "finished.json").write_text('{"updates": 3, "policies": 12}')
-    assert trials_of(tmp_path / "policy-0.safetensors", {}) == 12
+    assert choice_of(tmp_path / "policy-0.safetensors", {}).trials == 12
 
 
 @pytest.mark.parametrize(("own", "trials"), [(1, 1), (5, 5), (0, 12), (-1, 12), ("5", 12), (True, 12)])
@@ -48,9 +48,37 @@ def test_a_policy_says_itself_how_many_were_trained_beside_it(
     """Also where its file was copied elsewhere, or its run has not ended; nonsense says nothing."""
     about = {"agents": own}
     (tmp_path / "finished.json").write_text('{"updates": 3, "policies": 12}')
-    assert trials_of(tmp_path / "best.safetensors", about) == trials
+    assert choice_of(tmp_path / "best.safetensors", about).trials == trials
     alone = trials if trials != 12 else 1
-    assert trials_of(tmp_path / "elsewhere" / "best.safetensors", about) == alone
+    assert choice_of(tmp_path / "elsewhere" / "best.safetensors", about).trials == alone
+
+
+def test_policies_of_one_source_were_chosen_from_the_same_ones(tmp_path: Path) -> None:
+    """Agents of a run, wherever they were copied, and policies of a sweep, by whichever name."""
+    one, other = tmp_path / "a" / "p.safetensors", tmp_path / "b" / "q.safetensors"
+    assert choice_of(one, {"agents": 3, "data": "x"}) == choice_of(other, {"agents": 3, "data": "x"})
+    assert choice_of(one, {"agents": 3, "data": "x"}) != choice_of(one, {"agents": 3, "data": "y"})
+    assert choice_of(one, {"agents": 1}) != choice_of(other, {"agents": 1})
+    for folder in ("run", "sweep/best", "sweep/trials/0001"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "run" / "finished.json").write_text('{"updates": 3, "policies": 12}')
+    first, second = (choice_of(tmp_path / "run" / f"policy-{n}.safetensors", {}) for n in (0, 1))
+    assert first == second
+    (tmp_path / "sweep" / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1]}')
+    best, same = (choice_of(tmp_path / "sweep" / n / "p", {}) for n in ("best", "trials/0001"))
+    assert best == same
+
+
+def test_what_there_was_to_choose_from_adds_up_over_sources() -> None:
+    swept, again = Choice("s", 20, (0.1, 0.2)), Choice("s", 20, (0.1, 0.2))
+    other, run, alone = Choice("t", 30, (0.3,)), Choice("r", 8), Choice("p", 1)
+    choices = [swept, run, other, again, alone, run]
+    ratios = [9.1, 0.4, 9.2, 9.3, 0.5, 0.6]
+    trials, known = choices_together(choices, ratios)
+    assert trials == 20 + 8 + 30 + 1
+    assert known == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert choices_together([alone], [0.5]) == (1, [0.5])
+    assert choices_together([Choice("s", 1, (0.1,))] * 3, [1.0, 2.0, 3.0]) == (3, [0.1])
 
 
 WHOLE = '{"updates": 3, "policies": 1}'
@@ -65,7 +93,7 @@ BAD = [WHOLE[:-1], "{}", "[" * 100_000, '{"policies": 1}', '{"updates": 3}', "\0
 def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str) -> None:
     (tmp_path / "finished.json").write_text(text)
     with refuses():
-        trials_of(tmp_path / "policy-0.safetensors", {})
+        choice_of(tmp_path / "policy-0.safetensors", {})
 
 
 def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
@@ -73,8 +101,8 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
     policy.parent.mkdir()
     (policy.parent / "finished.json").write_text(WHOLE)
     (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.0, 0.3]}')
-    assert trials_of(policy, {"agents": 3}) == 7
-    assert sharpes_of(policy) == [0.1, 0.0, 0.3]  # a trial that never traded is one of them
+    assert choice_of(policy, {"agents": 3}).trials == 7
+    assert choice_of(policy, {}).sharpes == (0.1, 0.0, 0.3)  # a trial that never traded is one of them
 
 
 @pytest.mark.parametrize(
@@ -84,9 +112,8 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
 )
 def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.json").write_text(text)
-    for read in (lambda path: trials_of(path, {"agents": 3}), sharpes_of):
-        with refuses():
-            read(tmp_path / "best" / "policy.safetensors")
+    with refuses():
+        choice_of(tmp_path / "best" / "policy.safetensors", {"agents": 3})
 
 
 def test_how_a_policy_was_advised_is_named_by_what_it_is() -> None:
@@ -103,7 +130,7 @@ def test_how_a_policy_was_advised_is_named_by_what_it_is() -> None:
 
 
 def test_trials_without_a_run(tmp_path: Path) -> None:
-    assert trials_of(tmp_path / "policy-0.safetensors", {}) == 1
+    assert choice_of(tmp_path / "policy-0.safetensors", {}).trials == 1
 
 
 @pytest.mark.costly

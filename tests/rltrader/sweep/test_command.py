@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from optuna.trial import FrozenTrial
 
-from jax_port.evaluation.tasks import sharpes_of, trials_of
+from jax_port.evaluation.tasks import choice_of
 from jax_port.ppo.policy import load_policy
 from rltrader.sweep.attempts import GOOD, attempts
 from rltrader.sweep.command import sweep
@@ -155,7 +155,7 @@ def test_two_workers_and_one_is_killed(config: Path, tmp_path: Path, place: str)
     assert table["value"].is_monotonic_decreasing
     best = out / "best" / "policy-0.safetensors"
     assert load_policy(best).about["certificate"] == "ungated"
-    assert trials_of(best, load_policy(best).about) == 2 * TRIALS
-    assert len(sharpes_of(best)) == 2 * TRIALS
+    choice = choice_of(best, load_policy(best).about)
+    assert (choice.trials, len(choice.sharpes)) == (2 * TRIALS, 2 * TRIALS)
     shared = [tries[-1] for tries in ended.values()]
     assert values_alone(config, tmp_path, shared) == [trial.value for trial in shared]

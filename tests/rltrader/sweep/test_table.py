@@ -13,7 +13,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from rich.console import Console
 
-from jax_port.evaluation.tasks import sharpes_of, trials_of
+from jax_port.evaluation.tasks import choice_of
 from rltrader.sweep.table import ranked, show, write
 
 
@@ -83,9 +83,10 @@ def test_what_is_written_counts_every_policy_that_was_judged(tmp_path: Path) -> 
     assert (values["best"], values["chosen_from"]) == (1, 6)
     assert (tmp_path / "best").resolve() == (tmp_path / "trials" / "0001").resolve()
     for folder in ("best", "trials/0000"):
-        assert trials_of(tmp_path / folder / "policy-0.safetensors", {"agents": 3}) == 6
-        assert sharpes_of(tmp_path / folder / "policy-0.safetensors") == [0.5, 0.7, 0.1, 0.3, 0.9, 1.1]
-    assert trials_of(tmp_path / "elsewhere" / "run" / "x" / "y" / "policy-0.safetensors", {}) == 1
+        choice = choice_of(tmp_path / folder / "policy-0.safetensors", {"agents": 3})
+        assert (choice.trials, choice.sharpes) == (6, (0.5, 0.7, 0.1, 0.3, 0.9, 1.1))
+    elsewhere = choice_of(tmp_path / "elsewhere" / "run" / "x" / "y" / "policy-0.safetensors", {})
+    assert (elsewhere.trials, elsewhere.sharpes) == (1, ())
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["trial"]) == [1, 4, 0, 2, 3]
     write(tmp_path, [], {"study": "s"}, 2)
