@@ -175,8 +175,13 @@ namespace RLTrader
             {
                 string more = number == 1 ? "" : "-" + number.ToString(CultureInfo.InvariantCulture);
                 string path = stem + more + ".jsonl";
-                if (File.Exists(path)) continue; // two charts loaded in one second
-                FileStream made = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+                FileStream made;
+                try { made = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read); }
+                catch (IOException)
+                {
+                    if (!File.Exists(path)) throw;
+                    continue; // two charts loaded in one second
+                }
                 Place = path;
                 return new StreamWriter(made, new UTF8Encoding(false)) { AutoFlush = true };
             }

@@ -14,6 +14,7 @@ namespace RLTrader
         public float Weight = 0.3f, Threshold = 0.7f, LeastLeft = 0.2f, Fade = 0.1f;
         public int MostLosses = 3, Every = 5, Cooldown = 3, MostAge = 10;
         public bool AtEntries = true;
+        private const int Most = 1000; // bars, minutes or trades
 
         /// <summary>Read a bundle's settings of fusion; throws BundleException where one makes no sense.</summary>
         public static FusionSettings Of(object values)
@@ -24,10 +25,10 @@ namespace RLTrader
             made.Threshold = Between(values, "threshold", 1);
             made.LeastLeft = Between(values, "least_left", 1);
             made.Fade = Between(values, "fade", 1);
-            made.MostLosses = Json.Whole(values, "most_losses");
-            made.Every = Math.Max(1, Json.Whole(values, "every"));
-            made.Cooldown = Json.Whole(values, "cooldown");
-            made.MostAge = Json.Whole(values, "most_age");
+            made.MostLosses = WholeFrom(values, "most_losses", 1);
+            made.Every = WholeFrom(values, "every", 1);
+            made.Cooldown = WholeFrom(values, "cooldown", 0);
+            made.MostAge = WholeFrom(values, "most_age", 0);
             made.AtEntries = Json.Cast<bool>(Json.Get(values, "at_entries"), "at_entries");
             return made;
         }
@@ -57,6 +58,15 @@ namespace RLTrader
                 throw new BundleException("fusion setting " + name + " is not from 0 to " + most
                     + "; export the policy anew");
             return (float)number;
+        }
+
+        private static int WholeFrom(object values, string name, int least)
+        {
+            int number = Json.Whole(values, name);
+            if (number < least || number > Most)
+                throw new BundleException("fusion setting " + name + " is not from " + least + " to " + Most
+                    + "; export the policy anew");
+            return number;
         }
     }
 

@@ -68,6 +68,12 @@ class Actions:
                     f"{pair.name}: {name} is in whole numbers, and the pair's domain of actions has a "
                     "fraction; give Pair(action=integer(low, high)), or none"
                 )
+            if pair.action is not None and not _holds(leaf.dtype, pair.action):
+                raise InputError(
+                    f"{pair.name}: the pair's domain of actions, {pair.action.low:g} to "
+                    f"{pair.action.high:g}, goes beyond what {name} holds ({leaf.dtype}); give a "
+                    "narrower Pair(action=...)"
+                )
         self._pair, self._rng, self.space = pair, rng, space or {}
         self._held: Fields | None = None
 
@@ -121,6 +127,14 @@ class Actions:
                     bad.reshape(-1, *(1,) * (values.ndim - 1)), values, action[name]
                 )
         raise InputError(f"{self._pair.name}: no legal action among 200 drawn in some state; see legal")
+
+
+def _holds(dtype: str, domain: Domain) -> bool:
+    """Return whether a dtype holds a domain's ends, where it is one of whole numbers."""
+    if np.dtype(dtype).kind not in "iu":
+        return True
+    ends = np.iinfo(dtype)
+    return ends.min <= domain.low and domain.high <= ends.max
 
 
 def visited(pair: Pair, count: int, seed: int) -> Cases:

@@ -82,6 +82,10 @@ class Accepted:
         return (self.what,) if isinstance(self.what, str) else tuple(self.what)
 
 
+EPISODE_ENDS = "an episode ends"
+"""What has to be seen of every pair that is not endless."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two sides that claim to be the same environment.
@@ -135,6 +139,11 @@ class Pair:
                     f"{side.title()}.gymnasium(...), "
                     ".gymnax(...), .functional(...), .state_api(...) or .mutable(...)"
                 )
+        if EPISODE_ENDS in self.branches:
+            raise InputError(
+                f"{self.name}: a branch is named {EPISODE_ENDS!r}, which is counted of every pair; name it "
+                "otherwise, or leave it out"
+            )
         functions = {name: getattr(self, name) for name in FUNCTIONS} | dict(self.branches)
         for name, function in functions.items():
             if not callable(function) and (function is not None or name in self.branches):

@@ -26,7 +26,7 @@ from parity.harness.modes.free_run import FreeRun, free_run
 from parity.harness.modes.played_port import NO_WAY, UNCHECKED, play_port
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
-from parity.harness.pair import Pair
+from parity.harness.pair import EPISODE_ENDS, Pair
 from parity.harness.questions import OF_DRAWS
 from parity.harness.report import Report
 from parity.harness.sides.adapters import Resets, time_limit
@@ -297,19 +297,19 @@ def _unsure(drawn: Drawn, answers: list[Answer]) -> dict[str, int]:
 def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:
     """Return how often each branch was taken: that an episode ends, that the reference's time limit
     cuts one off where cases can be placed at it, and those that the pair names."""
-    seen = {"an episode ends": 0, **dict.fromkeys(judge.pair.branches, 0)}
+    seen = {EPISODE_ENDS: 0, **dict.fromkeys(judge.pair.branches, 0)}
     limit, counter = time_limit(judge.pair.reference), _counter(judge.pair)
     if limit is not None and counter is not None and "truncated" in evidence[0].labels:
         seen[_of_limit(limit, counter)] = _cut_off(evidence, limit, counter)
     for one in evidence:
         arm = one.native
-        seen["an episode ends"] += int(arm.reference.ended.sum())
+        seen[EPISODE_ENDS] += int(arm.reference.ended.sum())
         for name, where in judge.pair.branches.items():
             taken = where(arm.state, one.cases.action, arm.reference.fields)
             what = f"{judge.pair.name}: the branch {name!r}"
             seen[name] += int(flags(what, taken, len(one.cases)).sum())
-    if judge.pair.endless and not seen["an episode ends"]:
-        del seen["an episode ends"]
+    if judge.pair.endless and not seen[EPISODE_ENDS]:
+        del seen[EPISODE_ENDS]
     return seen
 
 

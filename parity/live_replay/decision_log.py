@@ -23,6 +23,7 @@ MODES = ("historical", "backtest", "virtual", "live")
 """Whose fills a line goes by: nobody's, the Strategy Analyzer's, the rules' on paper, an account's."""
 DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
 HELD = ("side", "entry", "stop", "target", "entry_bar", "trailing")
+"""Of the position; all but the last are numbers."""
 TEXTS = ("skipped", "withheld", "mode")
 FUSION_NUMBERS = ("weight", "threshold", "fade", "most_age")
 """Of a fusion, in the order of the header's "fusion_numbers"."""
@@ -269,7 +270,7 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
     silent: dict[str, Any] = {"advice": [None] * 3, "confidence": None, "asked": -1}
     made = entry if skipped is None else nothing
     fused = entry if skipped is None and "fusion" in header else silent
-    mask = np.array(made["mask"], np.bool_)
+    mask = np.array([_flag(x) for x in made["mask"]], np.bool_)
     action = _whole(made["action"])
     if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
         raise ValueError(f"a mask of {actions} and one of {actions} actions are needed")
@@ -287,7 +288,7 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "distances": np.array(
             [_whole(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64
         ),
-        "held": np.array([_whole(entry[name]) for name in HELD], np.int64),
+        "held": np.array([*(_whole(entry[name]) for name in HELD[:-1]), _flag(entry[HELD[-1]])], np.int64),
         "skipped": None if skipped is None else str(skipped),
         "observed": _numbers(made["observed"], position),
         "mask": mask,
@@ -316,9 +317,16 @@ def _numbers(values: Any, count: int) -> NDArray[np.float64]:
 
 def _number(value: Any) -> float:
     """Return a number of a line; a word such as "nan", which would be within any limit, is none."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
     return float(value)
+
+
+def _flag(value: Any) -> bool:
+    """Return a flag of a line; any word, "false" among them, would be taken for true."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _whole(value: Any) -> int:

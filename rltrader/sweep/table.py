@@ -114,12 +114,14 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _point(link: Path, target: str) -> None:
-    """Make a link, or leave it out where the system has none."""
+    """Make a link, or leave it out where the system has none or something else is in its place."""
+    beside = link.with_name(f".{link.name}-{os.getpid()}")
     with suppress(OSError):
-        beside = link.with_name(f".{link.name}-{os.getpid()}")
         beside.unlink(missing_ok=True)
         beside.symlink_to(target, target_is_directory=True)
         beside.replace(link)
+    with suppress(OSError):
+        beside.unlink(missing_ok=True)  # where a folder, such as one of a copied sweep, is in its place
 
 
 def show(rows: Sequence[Row], objective: str, folder: Path, console: Console) -> None:

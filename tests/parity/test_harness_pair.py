@@ -38,6 +38,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "a number for an action": {"action": 3},
     "a flag for a branch": {"branches": {"ends": lambda *_: None, "begins": True}},
     "nothing for a branch": {"branches": {"ends": None}},
+    "a branch of a name that is taken": {"branches": {"an episode ends": lambda *_: None}},
     "a difference by itself": {"accepted": Accepted("reward", "known")},
     "a name of a difference": {"accepted": (Accepted("reward", "known"), "obs")},
 }

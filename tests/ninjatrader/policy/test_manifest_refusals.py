@@ -79,7 +79,7 @@ FUSION = {
     "threshold": 0,
     "least_left": 0,
     "fade": 0,
-    "most_losses": 0,
+    "most_losses": 1,
     "every": 1,
     "cooldown": 0,
     "most_age": 0,
@@ -92,6 +92,7 @@ TAKEN: list[dict[str, Any]] = [
     {"normalizer": None},
     {"fusion": FUSION},
     {"fusion": {**FUSION, "weight": 100, "threshold": 1, "least_left": 1, "fade": 1, "rule": "alone"}},
+    {"fusion": FUSION | dict.fromkeys(("most_losses", "every", "cooldown", "most_age"), 1000)},
     {"fusion": FUSION, "trained_with_advice": {"as": "prior"}},
     {"trained_with_advice": None},
     {"certificate": {"verdict": "same"}, "network.activation": "tanh", "env_config.session": "all"},
@@ -182,6 +183,11 @@ OTHERS: list[tuple[str, Any, str]] = [
         ("fusion", {**FUSION, name: value}, f"fusion setting {name} is not from 0 to {most}{ANEW}")
         for name, most in (("weight", 100), ("threshold", 1), ("least_left", 1), ("fade", 1))
         for value in (-0.001, most + 0.001)
+    ),
+    *(
+        ("fusion", {**FUSION, name: value}, f"fusion setting {name} is not from {least} to 1000{ANEW}")
+        for name, least in (("most_losses", 1), ("every", 1), ("cooldown", 0), ("most_age", 0))
+        for value in (least - 1, 1001)
     ),
     ("fusion", {**FUSION, "most_losses": 1.5}, f'"most_losses" is not a whole number{ANEW}'),
     ("fusion", {**FUSION, "at_entries": 1}, f'"at_entries" is of another kind than expected{ANEW}'),

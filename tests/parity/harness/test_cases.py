@@ -168,8 +168,12 @@ def test_actions_are_of_the_space_that_either_side_has_or_of_the_pair_s_domain()
     counts = Actions(pair(action=integer(7, 9), **neither), rng).draw(50)["action"]
     assert (set(counts.tolist()), counts.dtype) == ({7, 8, 9}, np.int64)
     two = spaces.Dict({"a": spaces.Box(-1, 1, (2,)), "b": spaces.Discrete(3)})
-    with refuses():
-        Actions(pair(reference=side(action_space=lambda one: two), action=real(0, 1)), rng)
+    octets = spaces.Box(0, 255, (2,), np.uint8)  # what is beyond it would wrap round
+    for space, domain in ((two, real(0, 1)), (octets, integer(-1, 9)), (octets, integer(0, 256))):
+        with refuses():
+            Actions(pair(reference=side(action_space=lambda one, s=space: s), action=domain), rng)
+    octet = pair(reference=side(action_space=lambda one: octets), action=integer(0, 255))
+    assert Actions(octet, rng).draw(99)["action"].max() == 255
 
 
 def test_a_lane_keeps_to_its_action_for_long_and_another_changes_all_the_time() -> None:

@@ -172,7 +172,7 @@ def waiting(number: int, **values: Any) -> dict[str, Any]:
         "stop": 0,
         "target": 0,
         "entry_bar": 0,
-        "trailing": 0,
+        "trailing": False,
         "skipped": "warming up",
         **values,
     }
@@ -189,7 +189,7 @@ def decided(number: int, **values: Any) -> dict[str, Any]:
             "stop": 24_010,
             "target": 23_979,
             "entry_bar": number - 1,
-            "trailing": 1,
+            "trailing": True,
             "observed": [-1.0, 0.25, 0.5, -0.75, 0.125, 1.0, 0.0, number / 2],
             "mask": [True, False, False, True, True, False],
             "logits": [0.5, -2.0, 1.5, 3.0, -0.25, number / 4],

@@ -126,7 +126,7 @@ def test_a_fill_needs_a_number_for_its_price(price: str | None, tmp_path: Path) 
         read_log(written(tmp_path, lines))
 
 
-@pytest.mark.parametrize("value", [0.5, "1", None])
+@pytest.mark.parametrize("value", [0.5, "1", None, True])
 def test_what_is_counted_in_wholes_is_not_cut_to_one(value: object, tmp_path: Path) -> None:
     lines = lines_of(2)[:400]
     decided = next(line for line in lines if line.get("event") == "bar" and line["side"])
@@ -141,6 +141,18 @@ def test_what_is_counted_in_wholes_is_not_cut_to_one(value: object, tmp_path: Pa
         with pytest.raises(InputError, match="not a line of a decision log"):
             read_log(written(tmp_path, lines))
         holder[name] = kept
+
+
+@pytest.mark.parametrize("value", ["false", 1, 0, None])
+def test_a_mask_is_of_flags(value: object, tmp_path: Path) -> None:
+    lines = lines_of(2)[:400]
+    decided = next(line for line in lines if "mask" in line)
+    for place in (0, len(decided["mask"]) - 1):
+        kept, decided["mask"][place] = decided["mask"][place], value
+        with pytest.raises(InputError, match="is neither true nor false"):
+            read_log(written(tmp_path, lines))
+        decided["mask"][place] = kept
+    read_log(written(tmp_path, lines))
 
 
 def test_a_file_in_another_zone_is_not_the_logs() -> None:
