@@ -238,9 +238,9 @@ def load_policy(path: Path, own: OwnNetwork | None = None, *, advised: bool = Fa
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a policy of this program ({reason_of(error)}); {MEND}") from None
     version = decode_json(header, _Format, HEADER, where=path).format
-    if version not in (FORMAT, OLDER, RAW, ADVISED):
+    if version not in (OLDER, FORMAT, RAW, ADVISED):
         raise InputError(
-            f"{path}: policy format {version!r} is not {FORMAT}; use the version that wrote it, or "
+            f"{path}: policy format {version!r} is not from {OLDER} to {ADVISED}; use the version that wrote it, or "
             "train it anew"
         )
     about = decode_json(header, _Header, HEADER, where=path)

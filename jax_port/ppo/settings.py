@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -78,6 +78,20 @@ def check_rate(name: str, value: float | None) -> None:
         InputError: it is not finite, is negative, or is above its limit.
     """
     BY_NAME[name].check(value)
+
+
+def check_schedule(name: str, values: Sequence[float]) -> None:
+    """Refuse a schedule, one value an update, of which the learner can't use one.
+
+    Raises:
+        InputError: it is of no number of :data:`RATES`, or a value is not finite or beyond its limits; a
+            clip range may come down to 0, as SB3's linear schedule ends.
+    """
+    if name not in RATES:
+        raise InputError(f"{name} follows no schedule; {', '.join(RATES)} do")
+    for value in values:
+        if name != "clip_range" or value != 0.0:
+            check_rate(name, value)
 
 
 def _default(name: str) -> Any:

@@ -15,7 +15,15 @@ from msgspec import Meta
 from foundation.files import file_digest
 from foundation.json_reading import Count, Int32, Struct, convert, read_json
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.ppo.settings import OWN, RATES, HyperParams, TrainSettings, check_rate, hyper_params
+from jax_port.ppo.settings import (
+    OWN,
+    RATES,
+    HyperParams,
+    TrainSettings,
+    check_rate,
+    check_schedule,
+    hyper_params,
+)
 from jax_port.ppo.transfer import check_fits, extend
 from jax_port.runs import lineage
 from jax_port.runs.run_file import RUN, RUN_FILE
@@ -101,8 +109,7 @@ class Plan:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name, values in self.schedules.items():
-            if name not in RATES:
-                raise InputError(f"{name} follows no schedule; {', '.join(RATES)} do")
+            check_schedule(name, values)
             if len(values) < self.settings.num_updates:
                 raise InputError(
                     f"the schedule of {name} has {len(values)} values; give one for each of "

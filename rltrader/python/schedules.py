@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from foundation.errors import InputError
-from jax_port.ppo.settings import RATES, TrainSettings, check_rate
+from jax_port.ppo.settings import RATES, TrainSettings, check_schedule
 
 Schedule = Callable[[float], float]
 """(progress left, from 1 to 0) -> the number."""
@@ -34,12 +33,8 @@ def table_of(schedules: Mapping[str, Schedule], settings: TrainSettings) -> dict
             )
         if settings.anneal and name in ("learning_rate", "clip_range"):
             raise InputError(f"anneal and a schedule both set {name}; give one of them")
-        values = [float(schedule(left)) for left in _progress(settings)]
-        for value in values:
-            least = name == "clip_range" and value == 0.0  # as SB3's linear schedule ends
-            if not least or not math.isfinite(value):
-                check_rate(name, value)
-        points[name] = values
+        points[name] = [float(schedule(left)) for left in _progress(settings)]
+        check_schedule(name, points[name])
     return points
 
 

@@ -21,6 +21,8 @@ SEED = 0
 """Of the first agent, by default."""
 LARGEST = (2 - 2**-23) * 2.0**127
 """Of the numbers of float32, in which the learner has them; a larger one would be infinite there."""
+SMALLEST = 2.0**-126
+"""Above zero on a device, where what is smaller is zero."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Hyperparameter:
             raise InputError(f"{self.name} is {value!r}; it must be {least}{upper}")
         if value > LARGEST:
             raise InputError(f"{self.name} is {value!r}; it must be at most {LARGEST:g}")
+        if self.above and 0 < value < SMALLEST:
+            raise InputError(f"{self.name} is {value!r}, which is 0 in float32; give at least {SMALLEST:g}")
 
 
 def _count(name: str, default: int, about: str) -> Hyperparameter:

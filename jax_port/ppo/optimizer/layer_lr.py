@@ -13,11 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_port.ppo.optimizer.hyperparameters import Hyperparameter
+from jax_port.ppo.optimizer.hyperparameters import SMALLEST, Hyperparameter
 from markets import InputError
 
-SMALLEST = 2.0**-126
-"""Smallest number that float32 holds in full."""
 LayerLearningRates = tuple[tuple[str, float], ...]
 """(layer, factor on the learning rate); layers that are not named have a factor of one."""
 

@@ -46,6 +46,15 @@ def test_a_limit_itself_is_allowed(name: str) -> None:
         TrainSettings().override(**{name: 1.0000001})
 
 
+@pytest.mark.parametrize("name", ["clip_range", "clip_range_vf", "max_grad_norm", "target_kl"])
+def test_what_must_be_above_zero_is_above_it_on_the_device(name: str) -> None:
+    for value in (0.0, 1e-50, 2.0**-127):
+        with refuses():
+            TrainSettings().override(**{name: value})
+    assert getattr(TrainSettings().override(**{name: 2.0**-126}), name) > 0
+    assert TrainSettings().override(ent_coef=1e-50).ent_coef == 1e-50  # as good as none
+
+
 @pytest.mark.parametrize(
     ("allowed", "refused"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,17 @@ def test_agents_that_differ_in_what_follows_a_schedule_alone_are_alike() -> None
         Plan(settings, data, EnvConfig.phase1(), agents, schedules=schedules)
 
 
-@pytest.mark.parametrize("schedules", [{"n_steps": [1.0] * 100}, {"gamma": [0.9] * 3}])
+@pytest.mark.parametrize(
+    "schedules",
+    [
+        {"n_steps": [1.0] * 100},
+        {"gamma": [0.9] * 3},
+        {"gamma": [0.9] * 99 + [1.1]},
+        {"clip_range": [0.2] * 99 + [math.nan]},
+        {"clip_range": [0.2] * 99 + [-0.1]},
+        {"target_kl": [0.2] * 99 + [0.0]},
+    ],
+)
 def test_only_a_number_of_the_learner_follows_a_schedule_and_one_value_an_update(
     schedules: dict[str, list[float]],
 ) -> None:
