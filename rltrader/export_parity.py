@@ -2,7 +2,8 @@
 
 The training is short and ungated: it is the way out that is proved here, not what was learnt. It is
 done on a market with a planted edge, unless bars are given, so that the policies soon trade. Phase 2
-begins with Phase 1's weights, as it would in earnest, and is trained while Phase 1 is verified.
+begins with Phase 1's weights, as it would in earnest, and is trained while Phase 1 is exported and
+verified.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ def _places(out: Path, phase: int) -> tuple[Path, Path]:
 def prove_export(request: ChainRequest, console: Console) -> bool:
     """Train, export and verify a policy of each phase; return whether every hop is the same.
 
-    Both phases are verified, whatever comes out of the first, which is verified in a process of
-    its own while the second is trained.
+    Both phases are verified, whatever comes out of the first, which is exported and verified in a
+    process of its own while the second is trained.
 
     Args:
         request: what to do.
@@ -111,9 +112,12 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     if request.need_csharp and (lacking := missing()) is not None:
         raise InputError(f"C# is {lacking}")
     first, second = PHASES
-    with verifying_beside() as begin:
-        wait = begin(_make(request, first, None, console))
-        wanted = _make(request, second, _places(request.out, first)[0], console)
+    with proving_beside() as begin:
+        run = _train(request, first, None, console)
+        wait = begin(run, _wanted(request, first))
+        run, wanted = _train(request, second, run, console), _wanted(request, second)
+        with status(console, f"exporting phase {second}"):
+            _export(run, wanted.folder)
         with status(console, f"verifying phase {second}") as update:
             after = verify(wanted, lambda stage: update(f"verifying phase {second}: {stage}"))
         with status(console, f"verifying phase {first}"):
@@ -125,21 +129,32 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     return all(report["verdict"] == "same" for report in reports.values())
 
 
-def _make(request: ChainRequest, phase: int, start: Path | None, console: Console) -> Request:
-    """Train a phase's policy, from the run ``start`` on, and export it; return what to verify."""
-    from foundation.files import write_text
-    from jax_port.export.bundle import export
+def _train(request: ChainRequest, phase: int, start: Path | None, console: Console) -> Path:
+    """Train a phase's policy, from the run ``start`` on; return its run, with no bundle of it yet."""
     from jax_port.runs.run import run as train
-    from parity.export_chain.verify import Request
 
     run, bundle = _places(request.out, phase)
     for folder in (run, bundle):
         shutil.rmtree(folder, ignore_errors=True)
     with status(console, f"training phase {phase}"):
         train(_plan(request, phase, start), run, begin=True, texts={MARK: MARKED})
-    with status(console, f"exporting phase {phase}"):
-        export(run / "policy-0.safetensors", bundle)
-        write_text(bundle / MARK, MARKED)
+    return run
+
+
+def _export(run: Path, bundle: Path) -> None:
+    """Export a run's policy."""
+    from foundation.files import write_text
+    from jax_port.export.bundle import export
+
+    export(run / "policy-0.safetensors", bundle)
+    write_text(bundle / MARK, MARKED)
+
+
+def _wanted(request: ChainRequest, phase: int) -> Request:
+    """Return what to verify of a phase."""
+    from parity.export_chain.verify import Request
+
+    bundle = _places(request.out, phase)[1]
     bars = request.bars.read() if request.bars.file is not None else None
     return Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
 
@@ -175,15 +190,16 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
 
 
 @contextmanager
-def verifying_beside() -> Iterator[Callable[[Request], Verification]]:
-    """Give a function that begins to verify a bundle, and returns at once how to wait for its report.
+def proving_beside() -> Iterator[Callable[[Path, Request], Verification]]:
+    """Give a function that begins to export a run's policy and to verify its bundle, and returns at once
+    how to wait for the report.
 
-    Bundles are verified one after another, in one process. It is gone with the block; an error that
-    ends that ends the process too, whatever it does.
+    One after another, in one process. It is gone with the block; an error that ends that ends the
+    process too, whatever it does.
 
     Yields:
-        (request) -> (() -> report). Waiting raises InputError where the bundle or the bars can't be
-        used, C# is needed and Mono is missing, or a process died.
+        (run, what to verify) -> (() -> report). Waiting raises InputError where the policy, the bundle
+            or the bars can't be used, C# is needed and Mono is missing, or a process died.
     """
     pool = ProcessPoolExecutor(
         1,
@@ -191,7 +207,7 @@ def verifying_beside() -> Iterator[Callable[[Request], Verification]]:
         initializer=worker_start(know_contracts, added_contracts(), known_files()),
     )
     with closing_pool(pool):
-        yield lambda request: _waiting(pool.submit(_verify, request), request)
+        yield lambda run, request: _waiting(pool.submit(_prove, run, request), request)
 
 
 def _waiting(future: Future[dict[str, Any]], request: Request) -> Verification:
@@ -200,17 +216,18 @@ def _waiting(future: Future[dict[str, Any]], request: Request) -> Verification:
             return future.result()
         except BrokenProcessPool:
             raise InputError(
-                f"{request.folder}: the process that verified it died, perhaps for lack of memory; "
-                "verify it by itself with rltrader export verify"
+                f"{request.folder}: the process that made and verified it died, perhaps for lack of "
+                "memory; do both by themselves with rltrader export and rltrader export verify"
             ) from None
 
     return wait
 
 
-def _verify(request: Request) -> dict[str, Any]:
-    """Verify a bundle, in whichever process."""
+def _prove(run: Path, request: Request) -> dict[str, Any]:
+    """Export a run's policy and verify its bundle, in whichever process."""
     from parity.export_chain.verify import verify
 
+    _export(run, request.folder)
     return verify(request)
 
 

@@ -11,6 +11,8 @@ import click
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from parity.export_chain.verify import Request
 
 
@@ -73,8 +75,8 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
 
 
 @contextmanager
-def verifying_here() -> Iterator[Callable[[Request], Any]]:
-    """Verify a bundle at once, where the chain of exports verifies it in another process."""
-    from rltrader.export_parity import _verify
+def proving_here() -> Iterator[Callable[[Path, Request], Any]]:
+    """Export and verify at once, where the chain of exports does it in another process."""
+    from rltrader.export_parity import _prove
 
-    yield lambda request: partial(dict, _verify(request))
+    yield lambda run, request: partial(dict, _prove(run, request))

@@ -21,7 +21,7 @@ from rltrader import evaluate
 from rltrader.export_parity import MARK, ChainRequest, _plan, prove_export
 from rltrader.export_parity import main as export_parity
 from rltrader.options.bars import BarOptions
-from tests.commands import Parts, parts, verifying_here
+from tests.commands import Parts, parts, proving_here
 
 __all__ = ["parts"]
 
@@ -292,7 +292,7 @@ def test_a_chain_of_both_phases_begins_the_second_with_the_first_and_holds_every
             "rltrader.export_verify.show": None,
         }
     )
-    parts.monkeypatch.setattr("rltrader.export_parity.verifying_beside", verifying_here)
+    parts.monkeypatch.setattr("rltrader.export_parity.proving_beside", proving_here)
     out = tmp_path / "out"
     asked: dict[str, Any] = {"steps": 5000, "hidden": (5, 7), "observations": 11, "episodes": 3}
     for same in (False, True):

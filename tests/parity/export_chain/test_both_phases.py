@@ -20,9 +20,9 @@ from markets.contracts_file import file_of, know_files
 from parity.export_chain.report import NUMBERS
 from parity.export_chain.verify import Request
 from rltrader import export_parity
-from rltrader.export_parity import ChainRequest, main, prove_export, verifying_beside
+from rltrader.export_parity import ChainRequest, main, prove_export, proving_beside
 from rltrader.options.bars import BarOptions
-from tests.commands import verifying_here
+from tests.commands import proving_here
 from tests.jax_port.export.made_bundle import bars
 from tests.sentences import refuses
 
@@ -39,7 +39,7 @@ class Chain:
         patch.setattr("jax_port.runs.run.run", self.train)
         patch.setattr("jax_port.export.bundle.export", self.export)
         patch.setattr("parity.export_chain.verify.verify", self.verify)
-        patch.setattr("rltrader.export_parity.verifying_beside", verifying_here)
+        patch.setattr("rltrader.export_parity.proving_beside", proving_here)
         patch.setattr("parity.export_chain.report.write_report", self.write)
         patch.setattr("rltrader.export_verify.show", lambda report, out: None)
 
@@ -141,19 +141,19 @@ def test_the_default_is_large_enough_to_say_something() -> None:
     assert export_parity.PHASES == (1, 2)
 
 
-def tell(request: Request) -> dict[str, Any]:
-    """Stand in for a verification, in another process."""
+def tell(run: Path, request: Request) -> dict[str, Any]:
+    """Stand in for an export and a verification, in another process."""
     if request.episodes == 0:
         raise InputError(f"{request.folder}: no episodes")
     slippage = get_contract("ES").slippage_ticks
-    return {"process": os.getpid(), "asked": request, "ES": (slippage, file_of("ES"))}
+    return {"process": os.getpid(), "run": run, "asked": request, "ES": (slippage, file_of("ES"))}
 
 
-def die(request: Request) -> dict[str, Any]:
+def die(run: Path, request: Request) -> dict[str, Any]:
     os._exit(1)
 
 
-def linger(request: Request) -> dict[str, Any]:
+def linger(run: Path, request: Request) -> dict[str, Any]:
     time.sleep(600)
     return {}
 
@@ -164,16 +164,17 @@ def test_bundles_are_verified_in_one_process_that_knows_the_contracts_of_this_on
     """A verification that can't be carried out says so where its report is waited for."""
     monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
     monkeypatch.setattr(contracts_file, "_files", {})
-    monkeypatch.setattr(export_parity, "_verify", tell)
+    monkeypatch.setattr(export_parity, "_prove", tell)
     register_contract(replace(get_contract("ES"), slippage_ticks=7), overwrite=True)
     know_files({"ES": tmp_path / "own.toml"})
     asked = [Request(tmp_path / name, bars=bars(), episodes=n) for n, name in enumerate("abc")]
-    with verifying_beside() as begin:
-        bad, *waits = [begin(one) for one in asked]
+    with proving_beside() as begin:
+        bad, *waits = [begin(tmp_path / f"of {one.folder.name}", one) for one in asked]
         reports = [wait() for wait in waits]
         with refuses():
             bad()
     assert [report["asked"].folder for report in reports] == [one.folder for one in asked[1:]]
+    assert [report["run"].name for report in reports] == ["of b", "of c"]
     assert {report["asked"].bars.digest for report in reports} == {bars().digest}
     assert {report["ES"] for report in reports} == {(7, tmp_path / "own.toml")}
     ((process,),) = [{report["process"] for report in reports}]
@@ -184,9 +185,9 @@ def test_bundles_are_verified_in_one_process_that_knows_the_contracts_of_this_on
 def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_parity, "_verify", die)
-    with verifying_beside() as begin:
-        wait = begin(Request(tmp_path / "phase1"))
+    monkeypatch.setattr(export_parity, "_prove", die)
+    with proving_beside() as begin:
+        wait = begin(tmp_path / "run1", Request(tmp_path / "phase1"))
         with refuses():
             wait()
 
@@ -194,12 +195,12 @@ def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
 def test_nobody_waits_for_a_verification_once_the_training_beside_it_has_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(export_parity, "_verify", linger)
+    monkeypatch.setattr(export_parity, "_prove", linger)
     began = time.monotonic()
 
     def fail_beside() -> None:
-        with verifying_beside() as begin:
-            begin(Request(Path("phase1")))
+        with proving_beside() as begin:
+            begin(Path("run1"), Request(Path("phase1")))
             raise KeyError
 
     with pytest.raises(KeyError):
