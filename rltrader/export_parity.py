@@ -191,8 +191,8 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
 
 @contextmanager
 def proving_beside() -> Iterator[Callable[[Path, Request], Verification]]:
-    """Give a function that begins to export a run's policy and to verify its bundle, and returns at once
-    how to wait for the report.
+    """Give a function that begins to export a run's policy and to verify its bundle, and returns how to
+    wait for the report.
 
     One after another, in one process. It is gone with the block; an error that ends that ends the
     process too, whatever it does.

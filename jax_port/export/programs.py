@@ -21,6 +21,8 @@ from jax_port.export.torch_policy import TradingPolicy
 from markets import InputError
 
 PROGRAM, ONNX = "policy.pt2", "policy.onnx"
+TRACE = "stack_trace"
+"""What the exporter notes of an operator: the file and line that it came from, with its folder."""
 
 
 def _example(module: TradingPolicy) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,14 +51,19 @@ def _quiet() -> Iterator[None]:
 
 
 def save_program(module: TradingPolicy, path: Path) -> None:
-    """Write a module as a ``.pt2``; ``torch.export.load(path).module()`` runs it."""
+    """Write a module as a ``.pt2``; ``torch.export.load(path).module()`` runs it.
+
+    It says nothing of where it was made: a bundle is held to the same file made elsewhere.
+    """
     with _quiet():
         program = torch.export.export(module, _example(module), dynamic_shapes=_free_batch())
+        for node in program.graph.nodes:
+            node.meta.pop(TRACE, None)
         write_from_memory(path, lambda stream: torch.export.save(program, stream))
 
 
 def save_onnx(module: TradingPolicy, path: Path) -> None:
-    """Write a module as one ONNX file that holds its weights.
+    """Write a module as one ONNX file that holds its weights, and says nothing of where it was made.
 
     Raises:
         InputError: ONNX's packages are not installed.
@@ -67,14 +74,17 @@ def save_onnx(module: TradingPolicy, path: Path) -> None:
     except ImportError as error:
         raise InputError(how_to_install(error.name or "") or str(error)) from None
     with _quiet():
-        torch.onnx.export(
+        made = torch.onnx.export(
             module,
             _example(module),
-            path,
             dynamo=True,
-            external_data=False,  # else weights go into a second file, and one alone does not load
             dynamic_shapes=_free_batch(),
             input_names=["obs", "masks"],
             output_names=["actions", "logits"],
             verbose=False,
         )
+        assert made is not None  # as it is without a path
+        for node in made.model.graph:
+            node.metadata_props.pop(f"pkg.torch.onnx.{TRACE}", None)
+        # Else weights go into a second file, and one alone does not load.
+        made.save(path, external_data=False)

@@ -240,8 +240,8 @@ def load_policy(path: Path, own: OwnNetwork | None = None, *, advised: bool = Fa
     version = decode_json(header, _Format, HEADER, where=path).format
     if version not in (OLDER, FORMAT, RAW, ADVISED):
         raise InputError(
-            f"{path}: policy format {version!r} is not from {OLDER} to {ADVISED}; use the version that wrote it, or "
-            "train it anew"
+            f"{path}: policy format {version!r} is not from {OLDER} to {ADVISED}; use the version that "
+            "wrote it, or train it anew"
         )
     about = decode_json(header, _Header, HEADER, where=path)
     if version != OLDER and about.checksum != _checksum(arrays, json.loads(header)):

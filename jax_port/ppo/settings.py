@@ -84,8 +84,8 @@ def check_schedule(name: str, values: Sequence[float]) -> None:
     """Refuse a schedule, one value an update, of which the learner can't use one.
 
     Raises:
-        InputError: it is of no number of :data:`RATES`, or a value is not finite or beyond its limits; a
-            clip range may come down to 0, as SB3's linear schedule ends.
+        InputError: it is of no number of :data:`RATES`, or a value is not finite or beyond its limits;
+            a clip range may come down to 0, as SB3's linear schedule ends.
     """
     if name not in RATES:
         raise InputError(f"{name} follows no schedule; {', '.join(RATES)} do")

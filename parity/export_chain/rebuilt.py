@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foundation.json_reading import decode_json
+from foundation.json_reading import Artifact, decode_json
 from jax_port.export.advised import TRAINED_WITH
 from jax_port.export.bundle import make_module
-from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
+from jax_port.export.programs import ONNX, PROGRAM, TRACE, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.export.sb3_archive import MODEL_FILE
 from jax_port.ppo.policy import Policy
@@ -33,6 +33,11 @@ DESCRIPTION = "data"
 """Member of SB3's zip that describes the model in JSON, with pickles in it."""
 IGNORED = ("system_info.txt",)
 """Members of SB3's zip that say where it was made, and are never loaded."""
+GRAPH = "/models/model.json"
+"""Ends the name of the member of a program's archive that has its operators."""
+GRAPH_FILE = Artifact("graph of a program", "export the policy anew", most_bytes=MOST_BYTES)
+MADE_FROM = "/.data/serialization_id"
+"""Ends the name of a digest of a program's members, which is never looked at."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def rebuild(received: Path, policy: Policy, manifest: dict[str, Any], scratch: P
     checks = {
         MODEL: _same_model(received / MODEL, scratch / MODEL),
         NORMALIZER: _same_file(received / NORMALIZER, scratch / NORMALIZER),
-        PROGRAM: _same_archive(received / PROGRAM, scratch / PROGRAM),
+        PROGRAM: _same_program(received / PROGRAM, scratch / PROGRAM),
         ONNX: _same_graph(received / ONNX, scratch / ONNX),
     }
     return Rebuilt(scratch, tuple(name for name, same in checks.items() if not same))
@@ -90,9 +95,37 @@ def _members(path: Path) -> dict[str, bytes] | None:
         return None
 
 
-def _same_archive(one: Path, other: Path) -> bool:
-    members = _members(one)
-    return members is not None and members == _members(other)
+def _same_program(one: Path, other: Path) -> bool:
+    """Return whether torch would load the same program from two archives."""
+    left, right = _members(one), _members(other)
+    if left is None or right is None:
+        return False
+    graphs: list[dict[str, Any]] = []
+    for members in (left, right):
+        for name in [name for name in members if name.endswith(MADE_FROM)]:
+            del members[name]
+        named = [name for name in members if name.endswith(GRAPH)]
+        graphs.append({name: _untraced(members.pop(name)) for name in named})
+    return left == right and None not in graphs[0].values() and graphs[0] == graphs[1]
+
+
+def _untraced(graph: bytes) -> dict[str, Any] | None:
+    """Return a program's graph without the lines of source that its operators came from, which older
+    exports noted with their folder; None where it is no JSON."""
+    try:
+        read = decode_json(graph, dict[str, Any], GRAPH_FILE, where=GRAPH)
+    except InputError:
+        return None
+    waiting: list[Any] = [read]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(metadata := part.get("metadata"), dict):
+                metadata.pop(TRACE, None)
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return read
 
 
 def _same_graph(one: Path, other: Path) -> bool:

@@ -141,8 +141,8 @@ class Pair:
                 )
         if EPISODE_ENDS in self.branches:
             raise InputError(
-                f"{self.name}: a branch is named {EPISODE_ENDS!r}, which is counted of every pair; name it "
-                "otherwise, or leave it out"
+                f"{self.name}: a branch is named {EPISODE_ENDS!r}, which is counted of every pair; "
+                "name it otherwise, or leave it out"
             )
         functions = {name: getattr(self, name) for name in FUNCTIONS} | dict(self.branches)
         for name, function in functions.items():

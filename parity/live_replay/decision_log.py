@@ -288,7 +288,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "distances": np.array(
             [_whole(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64
         ),
-        "held": np.array([*(_whole(entry[name]) for name in HELD[:-1]), _flag(entry[HELD[-1]])], np.int64),
+        "held": np.array(
+            [*(_whole(entry[name]) for name in HELD[:-1]), _flag(entry[HELD[-1]])], np.int64
+        ),
         "skipped": None if skipped is None else str(skipped),
         "observed": _numbers(made["observed"], position),
         "mask": mask,

@@ -80,7 +80,9 @@ class Hyperparameter:
         if value > LARGEST:
             raise InputError(f"{self.name} is {value!r}; it must be at most {LARGEST:g}")
         if self.above and 0 < value < SMALLEST:
-            raise InputError(f"{self.name} is {value!r}, which is 0 in float32; give at least {SMALLEST:g}")
+            raise InputError(
+                f"{self.name} is {value!r}, which is 0 in float32; give at least {SMALLEST:g}"
+            )
 
 
 def _count(name: str, default: int, about: str) -> Hyperparameter:

@@ -13,15 +13,24 @@ from typing import Any
 
 import onnx
 import pytest
+import torch
 
 from foundation.files import file_digest
+from jax_port.export import torch_policy
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import load_policy
 from parity.export_chain import rebuilt
-from parity.export_chain.rebuilt import _same_archive, _same_file, _same_graph, _same_model, rebuild
+from parity.export_chain.rebuilt import (
+    _members,
+    _same_file,
+    _same_graph,
+    _same_model,
+    _same_program,
+    rebuild,
+)
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.parity.export_chain.test_onnx_graph import endless
@@ -208,8 +217,8 @@ def test_a_zip_with_anything_else_in_it_is_another(name: str, tmp_path: Path) ->
     own, other = zipped(tmp_path / "own.zip", PARTS), zipped(tmp_path / "other.zip", OTHERS[name])
     assert not _same_model(other, own)
     assert not _same_model(own, other)
-    assert not _same_archive(other, own)
-    assert not _same_archive(own, other)
+    assert not _same_program(other, own)
+    assert not _same_program(own, other)
 
 
 def test_where_a_zip_was_made_and_words_beside_a_pickle_do_not_count(tmp_path: Path) -> None:
@@ -225,8 +234,43 @@ def test_where_a_zip_was_made_and_words_beside_a_pickle_do_not_count(tmp_path: P
         )
     ):
         assert _same_model(zipped(tmp_path / f"{number}.zip", members), own)
-    assert _same_archive(zipped(tmp_path / "copy.zip", PARTS), own)
-    assert not _same_archive(tmp_path / "2.zip", own)
+    assert _same_program(zipped(tmp_path / "copy.zip", PARTS), own)
+    assert not _same_program(tmp_path / "2.zip", own)
+
+
+def graph(trace: str | None, operator: str = "add", **more: Any) -> bytes:
+    noted = {"torch_fn": "add_1"} | ({} if trace is None else {"stack_trace": trace})
+    return json.dumps({"nodes": [{"target": operator, "metadata": noted}], **more}).encode()
+
+
+def test_the_lines_of_source_that_a_program_came_from_do_not_count(tmp_path: Path) -> None:
+    """They name folders of the machine that exported it, and a bundle is verified on another."""
+
+    def made(number: int, text: bytes, identity: bytes = b"1") -> Path:
+        members = [("p/models/model.json", text), ("p/.data/serialization_id", identity), *PARTS]
+        return zipped(tmp_path / f"{number}.pt2", members)
+
+    own = made(0, graph(None))
+    same = (graph("/there/a.py, line 1"), graph("/elsewhere/a.py, line 1"))
+    for number, text in enumerate(same, 1):
+        assert _same_program(made(number, text, b"2"), own)
+        assert _same_program(own, made(number, text, b"2"))
+    others = (graph(None, "sub"), graph(None, stack_trace="x"), graph(None, more=1), b"{", b"[]")
+    for number, text in enumerate(others, 3):
+        assert not _same_program(made(number, text), own)
+        assert not _same_program(own, made(number, text))
+    assert not _same_program(made(9, b"{"), made(10, b"{"))  # nobody knows what it would do
+
+
+def test_no_file_of_a_bundle_says_where_it_was_made() -> None:
+    """Else it differs from the same one made elsewhere, and tells of folders that are its maker's."""
+    folder = bundle(1)
+    told = [str(Path(made.__file__).parents[2]).encode() for made in (torch_policy, torch)]
+    for path in folder.iterdir():
+        members = _members(path) or {} if zipfile.is_zipfile(path) else {}
+        members.pop("system_info.txt", None)  # of SB3's
+        for name, data in {path.name: path.read_bytes(), **members}.items():
+            assert not [place for place in told if place in data], name
 
 
 def test_an_archive_that_unpacks_to_more_than_is_allowed_is_not_read(
@@ -236,14 +280,14 @@ def test_an_archive_that_unpacks_to_more_than_is_allowed_is_not_read(
     one, other = (zipped(tmp_path / name, PARTS) for name in ("one.zip", "other.zip"))
     size = sum(len(data) for _, data in PARTS)
     monkeypatch.setattr(rebuilt, "MOST_BYTES", size)
-    assert _same_archive(one, other)
+    assert _same_program(one, other)
     monkeypatch.setattr(rebuilt, "MOST_BYTES", size - 1)
-    assert not _same_archive(one, other)
+    assert not _same_program(one, other)
     assert not _same_model(one, other)
 
 
 @pytest.mark.parametrize(
-    "same", [_same_archive, _same_model, _same_graph], ids=lambda same: same.__name__
+    "same", [_same_program, _same_model, _same_graph], ids=lambda same: same.__name__
 )
 def test_two_that_cannot_be_read_are_not_the_same(
     same: Callable[[Path, Path], bool], tmp_path: Path
@@ -263,7 +307,7 @@ def test_a_member_whose_packed_bytes_are_damaged_is_not_the_same(method: int, tm
         whole = bytearray(path.read_bytes())
         whole[60:68] = b"\xff" * 8
         path.write_bytes(whole)
-    assert not _same_archive(*paths)
+    assert not _same_program(*paths)
     assert not _same_model(*paths)
 
 
