@@ -52,11 +52,11 @@ def layer_rounding(policy: Policy, seen: NDArray[Any], kind: str) -> Bounds:
     unit, bounds, layers = ROUNDINGS * UNITS[kind], {}, policy.params["params"]
     for names in policy.spec.mlps.values():
         x = np.asarray(seen, np.float64)
-        error = np.zeros_like(x)
+        error: NDArray[np.float64] | None = None  # what it sees is exact
         for name in names:
             kernel, bias = (np.asarray(layers[name][part], np.float64) for part in ("kernel", "bias"))
-            error = np.sqrt(np.square(error) @ np.square(kernel))
-            error = error + unit * (np.abs(x) @ np.abs(kernel) + np.abs(bias))
+            own = unit * (np.abs(x) @ np.abs(kernel) + np.abs(bias))
+            error = own if error is None else np.sqrt(np.square(error) @ np.square(kernel)) + own
             bounds[name] = error.max(axis=1)
             x, slope = _activated(x @ kernel + bias, error, policy.spec.activation)
             error = slope * error + unit * np.abs(x)
