@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from foundation.files import file_digest
+from jax_port.evaluation.tasks import Choice
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
 from markets import EnvConfig, get_contract
@@ -44,6 +45,10 @@ def judge(parts: Parts, tmp_path: Path, *names: str) -> Result:
             **{key: f"{key} {one.policy_path.stem}" for key in ("values", "sheet", "chances")}
         )
 
+    def choice(path: Path, about: str) -> Choice:
+        count = {"a": 4, "b": 9, "c": 2}[path.stem]
+        return Choice(path.stem, count, (0.25,) if path.stem == "c" else ())
+
     parts.stand_for(
         {
             "rltrader.evaluate._play": played,
@@ -52,8 +57,7 @@ def judge(parts: Parts, tmp_path: Path, *names: str) -> Result:
             "rltrader.evaluate.compare": None,
             f"{EVALUATION}.prop_firm.rules.load_rules": lambda name: f"rules {name}",
             f"{EVALUATION}.sheet.ratios.sharpe": lambda pnl: f"sharpe of {pnl}",
-            f"{EVALUATION}.tasks.trials_of": lambda path, about: {"a": 4, "b": 9, "c": 2}[path.stem],
-            f"{EVALUATION}.tasks.sharpes_of": lambda path: ["swept"] if path.stem == "c" else [],
+            f"{EVALUATION}.tasks.choice_of": choice,
             f"{EVALUATION}.tasks.finish": report,
             f"{EVALUATION}.report.write": None,
             f"{EVALUATION}.comparison.compare_policies": "compared",
@@ -85,10 +89,10 @@ def test_policies_of_one_call_are_each_judged_written_and_compared(
     assert (bars.files, bars.symbols) == ((Path("ES.csv"),), ("ES",))
     assert (options["rules"], options["also"]) == (("one", "other"), [])
     assert [(one.policy_path.stem, *more) for one, *more in told["finish"]] == [
-        (name, ["rules one", "rules other"], 9, [f"sharpe of pnl {each}" for each in names])
+        (name, ["rules one", "rules other"], 2 + 4 + 9, [0.25, "sharpe of pnl a", "sharpe of pnl b"])
         for name in names
     ]
-    assert [about for _, about in told["trials_of"]] == ["about c", "about a", "about b"]
+    assert [about for _, about in told["choice_of"]] == ["about c", "about a", "about b"]
     place, values, compared = told["page"]
     assert told["write"][:3] == [written(name, out / name) for name in names]
     assert told["_show"] == [(f"values {name}", out / name) for name in names]
@@ -103,11 +107,9 @@ def test_policies_of_one_call_are_each_judged_written_and_compared(
     assert told["_show_comparison"] == [("compared", out)]
 
 
-@pytest.mark.parametrize(
-    ("name", "trials", "known"), [("c", 2, ["swept"]), ("b", 9, ["sharpe of pnl b"])]
-)
+@pytest.mark.parametrize(("name", "trials", "known"), [("c", 2, [0.25]), ("b", 9, ["sharpe of pnl b"])])
 def test_a_policy_alone_is_written_where_it_was_asked_for_and_compared_with_none(
-    name: str, trials: int, known: list[str], parts: Parts, tmp_path: Path
+    name: str, trials: int, known: list[Any], parts: Parts, tmp_path: Path
 ) -> None:
     done = judge(parts, tmp_path, name)
     assert done.exit_code == 0, done.exception

@@ -8,6 +8,7 @@ from parity import Accepted, Pair, Port, Reference, integer, near, real
 
 JOINTS = ("joint_angle1", "joint_angle2")
 NAMES = (*JOINTS, "velocity_1", "velocity_2")
+SIGN = "half a turn is -pi in gymnax and pi in Gymnasium"
 
 
 def read(env):
@@ -25,18 +26,13 @@ pair = Pair(
     reference=Reference.gymnasium(lambda: gymnasium.make("Acrobot-v1"), read, write),
     port=Port.gymnax(Acrobot),
     state={
-        "joint_angle1": real(-np.pi, np.pi),
-        "joint_angle2": real(-np.pi, np.pi),
+        **dict.fromkeys(JOINTS, real(-np.pi, np.pi)),
         "velocity_1": real(-4 * np.pi, 4 * np.pi),
         "velocity_2": real(-9 * np.pi, 9 * np.pi),
         "time": integer(0, 499) | near(499),
     },
     accepted=tuple(
-        Accepted(
-            joint,
-            "half a turn is -pi in gymnax and pi in Gymnasium",
-            where=lambda before, action, after, joint=joint: np.abs(after[joint]) > np.pi - 1e-9,
-        )
+        Accepted(joint, SIGN, lambda before, action, after, at=joint: np.abs(after[at]) > np.pi - 1e-9)
         for joint in JOINTS
     ),
 )

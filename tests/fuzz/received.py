@@ -15,7 +15,7 @@ import torch
 
 from foundation.json_lines import read_json_lines
 from foundation.json_reading import Artifact
-from jax_port.evaluation.tasks import sharpes_of, trials_of
+from jax_port.evaluation.tasks import choice_of
 from jax_port.export.bundle import STATE, state_of
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.ppo.policy import load_policy
@@ -86,11 +86,12 @@ def accounts() -> list[Kind]:
     swept = json.dumps({"chosen_from": 4, "sharpes": [0.1, None, -0.2, 0.3], "trials": []}).encode()
 
     def finished_read(path: Path) -> object:
-        return (trials_of(path.parent / "policy.safetensors", {}),)
+        return (choice_of(path.parent / "policy.safetensors", {}).trials,)
 
     def swept_read(path: Path) -> object:
         policy = path.parent / "best" / "policy.safetensors"
-        return trials_of(policy, {}), sharpes_of(policy)
+        choice = choice_of(policy, {})
+        return choice.trials, choice.sharpes
 
     return [
         Kind("finished", finished, "finished.json", damage_json, finished_read),

@@ -288,7 +288,7 @@ def test_the_windows_of_a_walk_forward_are_those_that_were_asked_for(
 
 @pytest.mark.parametrize(
     ("more", "expected"),
-    [((), 9), (("--trials", "4"), 4)],
+    [((), 2 + 9 + 5), (("--trials", "4"), 4)],
     ids=["by their runs", "by the user's word"],
 )
 def test_a_policy_is_judged_as_chosen_from_all_that_any_run_of_them_made(
