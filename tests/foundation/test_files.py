@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from foundation import files
-from foundation.files import WriteError, atomic_file, atomic_files, atomic_folder, write_text
+from foundation.files import WriteError, atomic_file, atomic_files, atomic_folder, finite, write_text
 from tests.sentences import refuses
 
 
@@ -393,3 +393,8 @@ def test_all_of_a_folder_is_on_the_disk_before_it_is_moved(
         (made / "three").touch()
     assert sorted(flushed) == sorted(["one", "below", "two", "three", beside, tmp_path.name])
     assert flushed[-1] == tmp_path.name
+
+
+def test_what_is_no_number_becomes_null_also_within_a_tuple() -> None:
+    values = finite({"a": (1.0, float("nan")), "b": [(float("inf"),)]})
+    assert values == {"a": [1.0, None], "b": [[None]]}

@@ -137,3 +137,11 @@ def test_names_there_and_back_are_each_their_own() -> None:
         f"{sb3_layer(name)}.weight": np.zeros(size) for name, size in zip(names, sizes, strict=True)
     }
     assert sb3_spec(shaped, "tanh") == spec
+
+
+def test_statistics_that_one_side_alone_has_are_other_bits() -> None:
+    policy = made_policy(1)
+    bare = replace(policy, statistics=None)
+    assert policy.statistics
+    for one, other in ((policy, bare), (bare, policy)):
+        assert same_bits(one, other) == sorted(policy.statistics)

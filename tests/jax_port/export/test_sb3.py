@@ -396,5 +396,5 @@ def test_statistics_belong_to_what_a_run_proved(name: str) -> None:
     policy = made_policy(1)
     assert policy.statistics is not None
     changed = {**policy.statistics, name: np.nextafter(policy.statistics[name], np.inf)}
-    assert policy_digest(replace(policy, statistics=changed)) != policy_digest(policy)
-    assert policy_digest(replace(policy, statistics=None)) != policy_digest(policy)
+    for other in ({"statistics": changed}, {"statistics": None}, {"config": EnvConfig.phase2()}):
+        assert policy_digest(replace(policy, **other)) != policy_digest(policy)

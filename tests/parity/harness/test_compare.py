@@ -16,6 +16,7 @@ from parity.harness.compare import (
     OF_FIELD,
     RELATIVE,
     ROUNDING,
+    _class_of,
     default_rule,
     differ_in_double,
     differ_in_single,
@@ -358,3 +359,9 @@ def test_whole_numbers_and_no_numbers_are_of_no_precision() -> None:
 
     one = tiny.pair(reference=tiny.side(make=Whole, write=None))
     assert why_not_double(one.reference, make.visited(one, 32, 0)) == ""
+
+
+def test_what_is_no_number_and_the_two_endless_ones_are_of_kinds_of_their_own() -> None:
+    values = np.array([1.0, np.inf, -np.inf, np.nan, 1e39, -1e39])
+    assert _class_of(values, np.dtype(np.float64)).tolist() == [0, 1, -1, 2, 0, 0]
+    assert _class_of(values, np.dtype(np.float32)).tolist() == [0, 1, -1, 2, 1, -1]

@@ -9,7 +9,7 @@ import pytest
 
 from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import POLICY
-from jax_port.export.checks.rounding import layer_rounding, probability_limit, rounding_of
+from jax_port.export.checks.rounding import _activated, layer_rounding, probability_limit, rounding_of
 from jax_port.export.stages import in_float32, in_float64
 from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import NetworkSpec
@@ -111,3 +111,10 @@ def test_sums_in_double_precision_have_bounds_as_much_narrower_as_their_unit() -
     assert narrow.keys() == wide.keys()
     for layer, bounds in narrow.items():
         np.testing.assert_allclose(wide[layer], bounds * 2.0**-29, rtol=0.1)
+
+
+def test_a_unit_that_rounding_may_switch_on_passes_its_error_on() -> None:
+    output, error = np.array([[-1e-9, -1e-7, 0.0, 2.0]]), np.full((1, 4), 1e-8)
+    switched, slope = _activated(output, error, "relu")
+    assert switched.tolist() == [[0.0, 0.0, 0.0, 2.0]]
+    assert slope.tolist() == [[1.0, 0.0, 1.0, 1.0]]
