@@ -28,7 +28,8 @@ from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
 from jax_port.evaluation.sweep_account import MEND, read_account
 from jax_port.ppo.policy import Policy
-from jax_port.runs.policies import AGENTS, read_finished
+from jax_port.runs.policies import AGENTS, CHOSEN, FINISHED, read_finished
+from jax_port.runs.run_file import RUN
 from markets.advice.schedule import AdviceOnBars
 
 MICROS = 10
@@ -158,6 +159,8 @@ class _Swept(Struct):
 
 
 FINISHED_FILE = Artifact("account of a finished run", MEND)
+OF_ONE_AGENT = ("settings", CHOSEN)
+"""Entries in which policies of one run differ."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,7 @@ def choice_of(policy_path: Path, about: Mapping[str, Any]) -> Choice:
 
     Args:
         policy_path: its file.
-        about: what it was made from, which a copy in another folder says too, and is the same for all
-            agents of a run.
+        about: what it was made from, which a copy in another folder says too.
 
     Raises:
         InputError: what its sweep or run wrote of that is damaged.
@@ -191,13 +193,22 @@ def choice_of(policy_path: Path, about: Mapping[str, Any]) -> Choice:
         path, swept = account
         sharpes = tuple(one for one in swept.sharpes if one is not None)
         return Choice(str(path.resolve()), swept.chosen_from, sharpes)
-    own = about.get(AGENTS)
+    own, source = about.get(AGENTS), _run_of(policy_path, about)
     if type(own) is int and own >= 1:
-        return Choice(json_digest(about) if own > 1 else str(policy_path.resolve()), own)
+        return Choice(source, own)
     ended = read_finished(policy_path.parent, FINISHED_FILE)
-    if ended is None:
-        return Choice(str(policy_path.resolve()), 1)
-    return Choice(str(policy_path.parent.resolve()), ended.policies)
+    return Choice(source, 1 if ended is None else ended.policies)
+
+
+def _run_of(policy_path: Path, about: Mapping[str, Any]) -> str:
+    """Return what names the run of a policy: its folder; of a copy elsewhere, where other agents may
+    have been copied too, what all of them say of their run; else the file itself."""
+    folder = policy_path.parent
+    if any((folder / name).is_file() for name in (RUN, FINISHED)):
+        return str(folder.resolve())
+    if about.get(AGENTS, 1) == 1:
+        return str(policy_path.resolve())
+    return json_digest({name: value for name, value in about.items() if name not in OF_ONE_AGENT})
 
 
 def choices_together(choices: Sequence[Choice], ratios: Sequence[float]) -> tuple[int, list[float]]:

@@ -59,11 +59,20 @@ def test_policies_of_one_source_were_chosen_from_the_same_ones(tmp_path: Path) -
     assert choice_of(one, {"agents": 3, "data": "x"}) == choice_of(other, {"agents": 3, "data": "x"})
     assert choice_of(one, {"agents": 3, "data": "x"}) != choice_of(one, {"agents": 3, "data": "y"})
     assert choice_of(one, {"agents": 1}) != choice_of(other, {"agents": 1})
+    agents = [{"agents": 3, "settings": {"seed": 0}}, {"agents": 3, "settings": {"seed": 1}}]
+    agents.append({**agents[1], "chosen": {"agent": 1}})  # the best one's copy
+    assert len({choice_of(path, said) for path in (one, other) for said in agents}) == 1
     for folder in ("run", "sweep/best", "sweep/trials/0001"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "run" / "finished.json").write_text('{"updates": 3, "policies": 12}')
     first, second = (choice_of(tmp_path / "run" / f"policy-{n}.safetensors", {}) for n in (0, 1))
     assert first == second
+    for name in ("alike", "again"):  # and nothing of what they say tells them apart
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").touch()
+    apart = [choice_of(tmp_path / name / "p", said) for name in ("alike", "again") for said in agents]
+    assert apart == [apart[0]] * 3 + [apart[3]] * 3
+    assert apart[0] != apart[3]
     (tmp_path / "sweep" / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1]}')
     best, same = (choice_of(tmp_path / "sweep" / n / "p", {}) for n in ("best", "trials/0001"))
     assert best == same
