@@ -30,6 +30,7 @@ from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan
+    from markets import Bars
     from parity.export_chain.verify import Request
 
 OUT = Path("reports/export")
@@ -111,11 +112,12 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
     require_own(request.out)
     if request.need_csharp and (lacking := missing()) is not None:
         raise InputError(f"C# is {lacking}")
+    bars = request.bars.read() if request.bars.file is not None else None
     first, second = PHASES
     with proving_beside() as begin:
         run = _train(request, first, None, console)
-        wait = begin(run, _wanted(request, first))
-        run, wanted = _train(request, second, run, console), _wanted(request, second)
+        wait = begin(run, _wanted(request, first, bars))
+        run, wanted = _train(request, second, run, console), _wanted(request, second, bars)
         with status(console, f"exporting phase {second}"):
             _export(run, wanted.folder)
         with status(console, f"verifying phase {second}") as update:
@@ -150,12 +152,11 @@ def _export(run: Path, bundle: Path) -> None:
     write_text(bundle / MARK, MARKED)
 
 
-def _wanted(request: ChainRequest, phase: int) -> Request:
-    """Return what to verify of a phase."""
+def _wanted(request: ChainRequest, phase: int, bars: Bars | None) -> Request:
+    """Return what to verify of a phase, on bars or on synthetic ones."""
     from parity.export_chain.verify import Request
 
     bundle = _places(request.out, phase)[1]
-    bars = request.bars.read() if request.bars.file is not None else None
     return Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
 
 

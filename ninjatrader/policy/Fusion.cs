@@ -53,18 +53,18 @@ namespace RLTrader
 
         private static float Between(object values, string name, double most)
         {
-            double number = Json.Number(values, name);
-            if (!(number >= 0 && number <= most))
-                throw new BundleException("fusion setting " + name + " is not from 0 to " + most
-                    + "; export the policy anew");
-            return (float)number;
+            return (float)Within(name, Json.Number(values, name), 0, most);
         }
 
         private static int WholeFrom(object values, string name, int least)
         {
-            int number = Json.Whole(values, name);
-            if (number < least || number > Most)
-                throw new BundleException("fusion setting " + name + " is not from " + least + " to " + Most
+            return (int)Within(name, Json.Whole(values, name), least, Most);
+        }
+
+        private static double Within(string name, double number, double least, double most)
+        {
+            if (!(number >= least && number <= most))
+                throw new BundleException("fusion setting " + name + " is not from " + least + " to " + most
                     + "; export the policy anew");
             return number;
         }
