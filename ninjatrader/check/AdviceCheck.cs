@@ -12,6 +12,10 @@ namespace RLTrader
         // Milliseconds for a question that was given up to end.
         private const int MostWait = 5000;
 
+        // Milliseconds for the threads of the pool to come to rest. Mono waits for ever, once in fifty times, where a
+        // program ends just as a question is given up: a thread of its pool is then no background thread for a moment.
+        private const int Rest = 300;
+
         /// <summary>Bundle, bars, milliseconds between decisions and output: of each decision the logits, the mask,
         /// the advice, confidence, freshness, bare action, action and the milliseconds that it took.</summary>
         public static int Run(string folder, string input, int pause, string output)
@@ -41,6 +45,7 @@ namespace RLTrader
             // A runtime that ends while one of its threads waits for an answer may abort.
             policy.Dispose();
             for (int waited = 0; policy.Client.Busy && waited < MostWait; waited += 10) Thread.Sleep(10);
+            Thread.Sleep(Rest);
             if (!policy.Client.Busy) return 0;
             Console.Error.WriteLine("the question under way could not be given up");
             return 1;
