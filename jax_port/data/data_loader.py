@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 from flax import struct
@@ -204,7 +203,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
         )
 
     def column(values: Sequence[Any], dtype: Any) -> jax.Array:
-        return jnp.asarray(np.asarray(values, dtype))
+        return jax.device_put(np.asarray(values, dtype))
 
     contracts = [market.contract for market in markets]
     priors = [market.prior for market in markets if market.prior is not None]
@@ -213,16 +212,16 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
         for number, (market, offset) in enumerate(zip(markets, first, strict=True))
     ]
     return MarketData(
-        features=jnp.asarray(np.concatenate([market.features for market in markets])),
-        bars=jnp.asarray(np.concatenate([market.bars for market in markets])),
-        starts=jnp.asarray(np.concatenate(starts).astype(np.int32)),
+        features=jax.device_put(np.concatenate([market.features for market in markets])),
+        bars=jax.device_put(np.concatenate([market.bars for market in markets])),
+        starts=jax.device_put(np.concatenate(starts).astype(np.int32)),
         first_bar=column(list(first), np.int32),
         last_bar=column(list(first + sizes - 1), np.int32),
         tick_value=column([c.tick_value_cents for c in contracts], np.int32),
         slippage=column([c.slippage_ticks for c in contracts], np.int32),
         commission=column([c.commission_cents for c in contracts], np.int32),
         tick_size=column([tick_fraction(c.tick_size) for c in contracts], np.float32),
-        prior=jnp.asarray(np.concatenate(priors)) if priors else None,
+        prior=jax.device_put(np.concatenate(priors)) if priors else None,
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from numpy.typing import NDArray
@@ -76,6 +75,6 @@ def prepare_seconds(bars: Bars, seconds: Bars, config: EnvConfig) -> PreparedSec
 def stack_seconds(markets: Sequence[PreparedSeconds]) -> SecondsData:
     """Put the seconds of markets one after another on the default device, as ``stack`` puts bars."""
     return SecondsData(
-        high=jnp.asarray(np.concatenate([market.high for market in markets])),
-        low=jnp.asarray(np.concatenate([market.low for market in markets])),
+        high=jax.device_put(np.concatenate([market.high for market in markets])),
+        low=jax.device_put(np.concatenate([market.low for market in markets])),
     )

@@ -85,39 +85,102 @@ def _run(
     return first, after, done, restart, untouched
 
 
-def replay(pair: Pair, recording: Recording, seed: int = 0) -> Replay:
+MOST_BYTES = 128 << 20
+"""What a program of a shape that several recordings share may write."""
+
+
+class Shape(NamedTuple):
+    """Steps and lanes of a compiled program."""
+
+    steps: int
+    lanes: int
+
+
+def shape_of(recording: Recording) -> Shape:
+    """Return the shape that holds a recording and nothing else."""
+    return Shape(recording.actions.shape[1], len(recording.lengths))
+
+
+def shared_shape(*recordings: Recording) -> Shape | None:
+    """Return a shape that holds each of some recordings, so that one program is compiled for all.
+
+    What is beyond a recording is computed and thrown away, which takes less time than another program
+    takes to compile. None where that would write more than :data:`MOST_BYTES`.
+    """
+    shapes = [shape_of(recording) for recording in recordings]
+    shape = Shape(max(one.steps for one in shapes), max(one.lanes for one in shapes))
+    row = max(
+        sum(x.nbytes for x in recording.after.values()) / (own.steps * own.lanes)
+        for recording, own in zip(recordings, shapes, strict=True)
+    )
+    return shape if row * shape.steps * shape.lanes <= MOST_BYTES else None
+
+
+def _widened(recording: Recording, shape: Shape) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Return which lane each of a shape's lanes is, and actions (N, L, ...): the last goes on."""
+    steps, lanes = shape_of(recording)
+    assert max(steps - shape.steps, lanes - shape.lanes) <= 0, (steps, lanes, shape)
+    places = np.minimum(np.arange(shape.lanes), lanes - 1)
+    return places, recording.actions[places][:, np.minimum(np.arange(shape.steps), steps - 1)]
+
+
+def _arguments(pair: Pair, recording: Recording, seed: int, shape: Shape | None) -> tuple[Any, ...]:
+    """Return what :func:`_run` is given for a recording."""
+    side = pair.port
+    functions = _Functions(side.step, side.observe, side.masks, side.read)
+    lanes, chosen = _widened(recording, shape or shape_of(recording))
+    worlds = jax.device_put(recording.worlds[lanes])
+    if recording.injected:
+        names = set(pair.rules) & set(recording.before) - {"obs", "masks"}
+        fields = {name: jax.device_put(recording.before[name][lanes]) for name in sorted(names)}
+        state = jax.jit(side.inject)(worlds, fields, side.params)
+    else:
+        state = jax.jit(side.begin)(worlds, jax.device_put(recording.starts[lanes]), side.params)
+    actions = jax.device_put(np.swapaxes(chosen, 0, 1))
+    return functions, jax.random.key(seed), state, actions, side.params
+
+
+def trace_replay(pair: Pair, recording: Recording, seed: int = 0, shape: Shape | None = None) -> None:
+    """Trace the program of :func:`replay`, which then compiles it without tracing it again.
+
+    Tracing is all that executes the port's own lines.
+    """
+    _run.trace(*_arguments(pair, recording, seed, shape))
+
+
+def replay(pair: Pair, recording: Recording, seed: int = 0, shape: Shape | None = None) -> Replay:
     """Run the port on a recording.
 
     Args:
         pair: the pair; only its port is driven.
-        recording: from :mod:`parity.engine.record`; its shape decides what is compiled, so equal
-            shapes compile once.
+        recording: from :mod:`parity.engine.record`.
         seed: seeds the starts of restarted episodes.
+        shape: of the program that is compiled, which holds the recording; equal shapes compile once. By
+            default the recording's own.
     """
-    side = pair.port
-    functions = _Functions(side.step, side.observe, side.masks, side.read)
-    worlds = jnp.asarray(recording.worlds)
-    if recording.injected:
-        names = set(pair.rules) & set(recording.before) - {"obs", "masks"}
-        fields = {name: jnp.asarray(recording.before[name]) for name in sorted(names)}
-        state = jax.jit(side.inject)(worlds, fields, side.params)
-    else:
-        state = jax.jit(side.begin)(worlds, jnp.asarray(recording.starts), side.params)
-    actions = jnp.asarray(np.swapaxes(recording.actions, 0, 1))
-    before, after, done, restart, untouched = _run(
-        functions, jax.random.key(seed), state, actions, side.params
-    )
+    steps, lanes = shape_of(recording)
+    before, after, done, restart, untouched = _run(*_arguments(pair, recording, seed, shape))
 
     def host(fields: dict[str, jax.Array]) -> Fields:
-        return {name: np.asarray(value) for name, value in fields.items()}
+        return {name: np.asarray(value)[:lanes] for name, value in fields.items()}
 
     def lanes_first(x: Any) -> Any:
-        return np.moveaxis(np.asarray(x), 0, 1)
+        return np.moveaxis(np.asarray(x)[:steps, :lanes], 0, 1)
 
+    first, restarted = host(before), lanes_first(done)
+    never = ~restarted.any(axis=1)  # within the recording
+    begun = host(restart)
     return Replay(
-        before=host(before),
+        before=first,
         after={name: lanes_first(value) for name, value in after.items()},
-        restarted=lanes_first(done),
-        restart=host(restart),
+        restarted=restarted,
+        restart={name: _put(value, never, first[name]) for name, value in begun.items()},
         untouched=lanes_first(untouched),
     )
+
+
+def _put(values: NDArray[Any], where: NDArray[np.bool_], others: NDArray[Any]) -> NDArray[Any]:
+    """Return values (N, ...) with others on some lanes, bool (N,)."""
+    changed = np.array(values)
+    changed[where] = others[where]
+    return changed

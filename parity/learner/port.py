@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -18,9 +18,9 @@ import optax
 
 from jax_port.data.advised_market import with_advice
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.form import Form
+from jax_port.envs.form import Form, default_form
 from jax_port.envs.registry import phase_of
-from jax_port.envs.state import EnvParams
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.export.layers import sb3_layer
 from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.metrics import Metrics
@@ -45,6 +45,7 @@ from parity.engine.pair import Fields
 from parity.learner.advice import drawn_advice
 from parity.learner.cases import LearnerCase
 from parity.learner.late import Late, LateState, late_state
+from parity.pairs.port_lines import port_at_work
 
 
 class Draws(NamedTuple):
@@ -84,8 +85,8 @@ def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, 
     return {
         "params": {
             ours: {
-                "kernel": jnp.asarray(weights[f"{sb3_layer(ours)}.weight"].T),
-                "bias": jnp.asarray(weights[f"{sb3_layer(ours)}.bias"]),
+                "kernel": jax.device_put(weights[f"{sb3_layer(ours)}.weight"].T),
+                "bias": jax.device_put(weights[f"{sb3_layer(ours)}.bias"]),
             }
             for ours in settings.network.layers
         }
@@ -148,10 +149,9 @@ def quick_compiler() -> dict[str, bool | int] | None:
 
 def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> TrainState:
     """Return the agent that a run begins with, but for its weights."""
-    agent: TrainState = _without_weights(
-        jnp.int32(case.settings.seed), params, program_settings(case.settings)
-    )
-    fresh = replace(agent, learner=init_learner_state(to_flax(weights, case.settings)))
+    program = _fresh_program(program_settings(case.settings))
+    seed, own = jnp.int32(case.settings.seed), to_flax(weights, case.settings)
+    fresh: TrainState = program(seed, params, own)
     return fresh if case.late is None else _begun_late(case, case.late, weights, fresh, params)
 
 
@@ -166,18 +166,26 @@ def _begun_late(
         mu=to_flax(state.first, case.settings),
         nu=to_flax(state.second, case.settings),
     )
-    obs = jax.vmap(phase_of(params).observe, in_axes=(0, None))(agent.actor.env_state, params)
     with jax.enable_x64(True):
         count = jnp.float64(state.seen)
-        given = RunningMoments(jnp.asarray(state.obs_mean), jnp.asarray(state.obs_var), count)
+        given = RunningMoments(jax.device_put(state.obs_mean), jax.device_put(state.obs_var), count)
         returns = RunningMoments(jnp.float64(state.return_mean), jnp.float64(state.return_var), count)
     rewards = replace(agent.actor.rewards, moments=returns)
     return replace(
         agent,
         learner=agent.learner._replace(opt_state=adam),
-        actor=replace(agent.actor, moments=update_moments(given, obs), rewards=rewards),
+        actor=replace(
+            agent.actor, moments=_with_first_obs(given, agent.actor.env_state, params), rewards=rewards
+        ),
         updates=jnp.int32(late.updates),
     )
+
+
+@jax.jit
+def _with_first_obs(moments: RunningMoments, states: EnvState, params: EnvParams) -> RunningMoments:
+    """Return moments that have also seen what N environments show, each in its state."""
+    obs = jax.vmap(phase_of(params).observe, in_axes=(0, None))(states, params)
+    return update_moments(moments, obs)
 
 
 def state_of_late(
@@ -196,10 +204,15 @@ def replace_state(state: optax.ScaleByAdamState, **values: Any) -> optax.ScaleBy
     return changed
 
 
-@partial(jax.jit, static_argnums=2)
-def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
-    # Fresh weights are not returned, so they are not even compiled.
-    return replace(init_agent(seed, params, settings), learner=None)  # type: ignore[arg-type]
+@cache
+def _fresh_program(settings: TrainSettings) -> Any:
+    """Return what makes a fresh agent of (seed, parameters, weights), compiled."""
+
+    def fresh(seed: jax.Array, params: EnvParams, weights: Any) -> TrainState:
+        # Weights that init_agent draws are not returned, so they are not even compiled.
+        return replace(init_agent(seed, params, settings), learner=init_learner_state(weights))
+
+    return jax.jit(fresh, compiler_options=quick_compiler())
 
 
 def run_port(
@@ -215,7 +228,9 @@ def run_port(
     """
     program = traced_program(program_settings(case.settings), form)
     hyper = hyper_of(case.settings)
-    agent = fresh_agent(case, weights, params)
+    with port_at_work():
+        agent = fresh_agent(case, weights, params)
+        program.trace(agent, hyper, params)
     updates, traces = [], []
     for number in range(case.updates):
         before = agent.learner.params
@@ -254,8 +269,12 @@ def run_trainer(
     with jax.enable_x64(True):  # the statistics are float64 and stay so
         agent = jax.tree.map(lambda *leaves: jnp.stack(leaves), *agents)
     hyper = jax.tree.map(lambda *x: jnp.stack(x), *[hyper_of(case.settings) for case in cases])
-    train = make_train(program_settings(first.settings), first.updates, len(cases), form=form)
-    agent, _ = train(agent, hyper, params)
+    with port_at_work():
+        train: Any = make_train(program_settings(first.settings), first.updates, len(cases), form=form)
+        traced = train.trace(agent, hyper, params)
+    # Its device's form is compiled as a trainer compiles it; another is run by no trainer here.
+    options = None if form == default_form() else quick_compiler()
+    agent, _ = traced.lower().compile(compiler_options=options)(agent, hyper, params)
     host = jax.tree.map(np.asarray, agent)
     return [_state(jax.tree.map(lambda x, n=n: x[n], host)) for n in range(len(cases))]
 
@@ -330,9 +349,19 @@ def part_of(table: Fields, part: str) -> dict[str, Array]:
 
 def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:
     """Return every action's probability at every step, float32 (T, N, A)."""
-    network = network_of(case.settings, phase_of(case.config).num_actions)
-    logits = network.policy(weights, jnp.asarray(table["obs"]))
-    return np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(table["masks"]))))
+    program = _log_probs_program(program_settings(case.settings), phase_of(case.config).num_actions)
+    return np.exp(np.asarray(program(weights, table["obs"], table["masks"])))
+
+
+@cache
+def _log_probs_program(settings: TrainSettings, actions: int) -> Any:
+    """Return the logarithms of all actions' probabilities of (weights, obs, masks), compiled."""
+    network = network_of(settings, actions)
+
+    def log_probs(weights: Any, obs: jax.Array, masks: jax.Array) -> jax.Array:
+        return masked_log_probs(network.policy(weights, obs), masks)
+
+    return jax.jit(log_probs, compiler_options=quick_compiler())
 
 
 def _state(agent: TrainState) -> Fields:

@@ -116,8 +116,7 @@ class LearnerRun:
             self.case = replace(case, settings=case.settings.override(seed=seed))
             reference = self._begin()
             self.weights: Fields = reference.weights
-            with port_at_work():
-                self.port: PortRun = run_port(self.case, self.weights, self.params, form)
+            self.port: PortRun = run_port(self.case, self.weights, self.params, form)
             done = reference.learn(self.port.draws)
             if done.margin < 1 or not all(done.coverage[name] for name in case.must_show):
                 continue
@@ -234,8 +233,7 @@ def count_checks() -> int:
 def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:
     """Check where the trainer's own program leads to: all updates of several agents in one call."""
     cases = [run.case for run in runs]
-    with port_at_work():
-        ends = run_trainer(cases, [run.weights for run in runs], runs[0].params, runs[0].form)
+    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params, runs[0].form)
     return [judge_end(run.case, run.updates[-1], end) for run, end in zip(runs, ends, strict=True)]
 
 

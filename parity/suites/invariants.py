@@ -16,7 +16,7 @@ from markets.config import dollars_to_cents
 from parity.engine.compare import Comparison
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases
-from parity.engine.replay import Replay, replay
+from parity.engine.replay import Replay, Shape, replay, shape_of
 from parity.engine.verify import CheckResult, Mismatch, compare_fields, shifted
 from parity.pairs.trading import FLAGS
 
@@ -93,7 +93,12 @@ INDIFFERENT = ("reward", "forbidden")
 
 
 def check_forbidden(
-    pair: Pair, cases: Sequence[Case], recording: Recording, played: Replay, most: int = 2000
+    pair: Pair,
+    cases: Sequence[Case],
+    recording: Recording,
+    played: Replay,
+    most: int = 2000,
+    shape: Shape | None = None,
 ) -> list[CheckResult]:
     """Check that a forbidden action changes nothing that hold would have done, reward aside.
 
@@ -102,12 +107,13 @@ def check_forbidden(
         cases: generated cases.
         recording, played: of these cases, both sides.
         most: how many forbidden cases to repeat with hold.
+        shape: of the program, see :func:`parity.engine.replay.replay`; by default the cases' own.
     """
     lanes = np.flatnonzero(recording.after["forbidden"][:, 0])[:most]
     if not len(lanes):
         return []
     held = record_cases(pair, [replace(cases[lane], action=0) for lane in lanes])
-    again = replay(pair, _widened(held, len(recording.lengths)))
+    again = replay(pair, held, shape=shape or shape_of(recording))
     every = np.ones((len(lanes), 1), bool)
     results = []
     for side, forbidden, hold in (
@@ -125,14 +131,3 @@ def check_forbidden(
         first = replace(firsts[0], lane=int(lanes[firsts[0].lane])) if firsts else None
         results.append(CheckResult(name, world, len(lanes), stats, first))
     return results
-
-
-def _widened(held: Recording, lanes: int) -> Recording:
-    """Return injected cases repeated until there are so many, since equal shapes compile once."""
-    again = np.arange(lanes) % len(held.lengths)
-    return replace(
-        held,
-        worlds=held.worlds[again],
-        actions=held.actions[again],
-        before={name: value[again] for name, value in held.before.items()},
-    )

@@ -31,6 +31,7 @@ from parity.engine.compare import Array, Comparison
 from parity.engine.verify import CheckResult, Mismatch
 from parity.learner.cases import LearnerCase
 from parity.learner.port import Draws, make_params, run_port, to_torch
+from parity.pairs.port_lines import port_at_work
 
 FALSE_ALARM = 1e-6
 """Probability that a check objects to independent draws, over all of its tests."""
@@ -147,7 +148,8 @@ def environment_draws(seed: int) -> tuple[dict[str, Array], int]:
     params = env.make_params(stack([prepare(synthetic_bars("ES", days=3, seed=seed), config)]), config)
     keys = jax.random.split(jax.random.key(seed), 4)
     starts = np.asarray(params.market.starts[:, 0])
-    drawn = _environment_draws(keys, params)
+    with port_at_work():
+        drawn = _environment_draws(keys, params)
     return {name: np.searchsorted(starts, np.asarray(x)) for name, x in drawn.items()}, len(starts)
 
 

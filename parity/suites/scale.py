@@ -16,6 +16,7 @@ from jax_port.ppo.minibatches import permutations
 from jax_port.ppo.settings import TrainSettings
 from parity.engine.compare import Array, Comparison
 from parity.engine.verify import CheckResult, Mismatch
+from parity.pairs.port_lines import port_at_work
 from parity.suites.randomness import Test, binomial_tests, judge
 
 ENVIRONMENTS = (2, 255, 257, 1024, 2**16 - 1, 2**16 + 1, 2**17 + 2)
@@ -30,7 +31,8 @@ def check_scale(seed: int) -> list[CheckResult]:
     Args:
         seed: of the draws.
     """
-    return [_check_words(seed), _check_bounds(seed), _check_orders(seed)]
+    with port_at_work():
+        return [_check_words(seed), _check_bounds(seed), _check_orders(seed)]
 
 
 def _holds(result: CheckResult, name: str, broken: int, compared: int) -> None:

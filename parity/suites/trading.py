@@ -187,8 +187,7 @@ class Judge:
         if part.kind == "worlds":
             return self._judge_worlds(part)
         if part.kind == "general":
-            with port_at_work():
-                return Outcome((GENERAL | LEARNER_GENERAL)[part.name](seed))
+            return Outcome((GENERAL | LEARNER_GENERAL)[part.name](seed))
         form: Form = "gpu" if part.name == "gpu" else "cpu"
         checks = list(check_cases(form, part.begin, part.end, seed))
         steps = [(f"{check.check}, {check.world}", check.compared) for check in checks]

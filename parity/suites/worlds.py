@@ -15,7 +15,7 @@ from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
-from parity.engine.replay import replay
+from parity.engine.replay import replay, shared_shape, trace_replay
 from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.pairs.market_key import market_key
 from parity.pairs.port_lines import port_at_work
@@ -60,9 +60,11 @@ def judge_world(
 ) -> Judged:
     """Drive the port through what the reference did on one world, and compare everything."""
     place = scenario.worlds[world]
-    with port_at_work():
-        played = replay(pair, recorded.episodes, seed)
-        stepped = replay(pair, recorded.transitions, seed)
+    shape = shared_shape(recorded.episodes, recorded.transitions)
+    with port_at_work():  # another program for single transitions is of the same lines
+        trace_replay(pair, recorded.episodes, seed, shape)
+    played = replay(pair, recorded.episodes, seed, shape)
+    stepped = replay(pair, recorded.transitions, seed, shape)
     checks = judge_replay(pair, recorded.episodes, played)
     divergences = []
     if (first := checks[0].first) is not None:
@@ -73,7 +75,7 @@ def judge_world(
     again = check_restarts(pair, recorded.transitions, stepped, AFTER_CASES, RESTARTS)
     checks += [generated, again, check_data(place, scenario.config, market)]
     checks += check_account(recorded.episodes, played, place.name, scenario.config, place.bars.contract)
-    checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped)
+    checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped, shape=shape)
     return Judged(checks, divergences)
 
 

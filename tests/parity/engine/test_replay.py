@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from parity.engine.pair import BatchStep, Pair
-from parity.engine.record import Recording, record_actions
-from parity.engine.replay import Replay, replay
+from parity.engine import replay as module
+from parity.engine.pair import BatchStep, Case, Pair
+from parity.engine.record import Recording, record_actions, record_cases
+from parity.engine.replay import Replay, Shape, replay, shape_of, shared_shape, trace_replay
 from tests.parity.walker import LONGEST, walker_pair
 
 LANES = 24
@@ -247,3 +248,78 @@ def test_actions_with_a_fraction_and_of_several_numbers_reach_the_port_as_they_a
     assert np.array_equal(seen.after["reward"], actions[..., 0])
     assert np.array_equal(seen.after["taken"], actions)
     assert seen.after["place"].tolist() == [[1, 0, 1], [4, 3, 4]]
+
+
+def recordings(pair: Pair) -> tuple[Recording, Recording]:
+    """Return two lanes of whole episodes, one of which falls off, and five injected transitions."""
+    actions = np.zeros((2, LONGEST), np.int32)
+    actions[0, :3], actions[1, ::3] = 1, 1
+    states = [{"place": place, "steps": 4 * place % LONGEST, "begun": 0} for place in range(5)]
+    cases = [Case(0, state, state["place"] % 2) for state in states]
+    return record_actions(pair, 0, np.array([8, -3], np.int32), actions), record_cases(pair, cases)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_program_of_a_larger_shape_tells_the_same_of_a_recording(which: int) -> None:
+    """But for where lanes begin anew, which is drawn for all of them at once."""
+    pair = walker_pair()
+    recording = recordings(pair)[which]
+    plain, taken = replay(pair, recording, 3), recording.valid
+    never = ~plain.restarted.any(1)
+    assert which == 0 or never.any()
+    steps, lanes = shape_of(recording)
+    for more_steps, more_lanes in ((0, 3), (2, 0), (2 * LONGEST, 4)):
+        seen = replay(pair, recording, 3, Shape(steps + more_steps, lanes + more_lanes))
+        for name in plain.before:
+            np.testing.assert_array_equal(seen.before[name], plain.before[name])
+            np.testing.assert_array_equal(seen.restart[name][never], plain.restart[name][never])
+            assert seen.restart[name].shape == plain.restart[name].shape
+        assert np.isin(seen.restart["place"][~never], np.asarray(pair.starts[0])).all()
+        for name in plain.after:
+            assert seen.after[name].dtype == plain.after[name].dtype
+            np.testing.assert_array_equal(seen.after[name][taken], plain.after[name][taken])
+        np.testing.assert_array_equal(seen.restarted[taken], plain.restarted[taken])
+        np.testing.assert_array_equal(seen.untouched[taken], plain.untouched[taken])
+
+
+def test_a_shape_is_shared_by_recordings_unless_it_writes_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    episodes, cases = recordings(walker_pair())
+    assert (shape_of(episodes), shape_of(cases)) == (Shape(LONGEST, 2), Shape(1, 5))
+    assert shared_shape(episodes, cases) == shared_shape(cases, episodes) == Shape(LONGEST, 5)
+    assert shared_shape(cases) == Shape(1, 5)
+    row = sum(value[0, 0].nbytes for value in episodes.after.values())
+    monkeypatch.setattr(module, "MOST_BYTES", 5 * LONGEST * row)
+    assert shared_shape(episodes, cases) == Shape(LONGEST, 5)
+    monkeypatch.setattr(module, "MOST_BYTES", 5 * LONGEST * row - 1)
+    assert shared_shape(episodes, cases) is None
+
+
+def test_a_shape_that_does_not_hold_a_recording_is_none_of_its() -> None:
+    pair = walker_pair()
+    episodes, _ = recordings(pair)
+    for shape in (Shape(LONGEST - 1, 2), Shape(LONGEST, 1)):
+        with pytest.raises(AssertionError):
+            replay(pair, episodes, shape=shape)
+
+
+def test_recordings_of_one_shape_are_traced_once() -> None:
+    pair = walker_pair()
+    traced: list[Any] = []
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        traced.append(action.shape)
+        return pair.port.step(key, state, action, params)
+
+    own = replace(pair, port=replace(pair.port, step=step))
+    episodes, cases = recordings(own)
+    shape = shared_shape(episodes, cases)
+    trace_replay(own, episodes, 0, shape)
+    first = len(traced)
+    assert first > 0
+    replay(own, episodes, 0, shape)
+    replay(own, cases, 1, shape)
+    assert traced == [(5,)] * first
+    replay(own, cases)
+    assert len(traced) > first

@@ -237,7 +237,7 @@ def test_a_forbidden_action_that_does_anything_is_found(
     monkeypatch.setattr(
         invariants,
         "replay",
-        lambda pair, one: Replay({}, after(one.before["place"]), *[None] * 3),  # type: ignore[arg-type]
+        lambda pair, one, shape: Replay({}, after(one.before["place"]), *[None] * 3),  # type: ignore[arg-type]
     )
     for lane in range(4):
         sides = after(range(4)), after(range(4))
@@ -313,7 +313,7 @@ def test_a_forbidden_action_is_held_to_what_its_own_side_does_on_hold(
     held.before, held.after = {"place": np.arange(3)}, after([1, 2, 3])
     monkeypatch.setattr(invariants, "record_cases", lambda pair, cases: held)
     of_port: Any = Replay({}, after([101, 102, 103]), *[None] * 3)  # type: ignore[arg-type]
-    monkeypatch.setattr(invariants, "replay", lambda pair, one: of_port)
+    monkeypatch.setattr(invariants, "replay", lambda pair, one, shape: of_port)
     cases = [Case(0, {}, 5)] * 3
 
     def passed(reference: list[int], port: list[int]) -> list[bool]:

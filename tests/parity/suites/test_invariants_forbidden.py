@@ -11,6 +11,7 @@ import pytest
 
 from parity.engine.pair import Case, Fields
 from parity.engine.record import Recording
+from parity.engine.replay import Shape
 from parity.engine.verify import Mismatch
 from parity.suites import invariants
 from parity.suites.invariants import check_forbidden
@@ -24,6 +25,7 @@ class _Asked:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.held: list[Case] = []
         self.replayed: Recording | None = None
+        self.shape: Shape | None = None
         patch.setattr(invariants, "record_cases", self.record)
         patch.setattr(invariants, "replay", self.replay)
 
@@ -45,8 +47,8 @@ class _Asked:
             labels=[""] * count,
         )
 
-    def replay(self, pair: Any, recording: Recording) -> Any:
-        self.replayed = recording
+    def replay(self, pair: Any, recording: Recording, shape: Shape) -> Any:
+        self.replayed, self.shape = recording, shape
         return SimpleNamespace(after=self.after(recording.before["place"]))
 
 
@@ -54,29 +56,31 @@ def forbidden_on(lanes: list[int], count: int) -> tuple[list[Case], Recording, A
     """Return cases of the second world, what was recorded, forbidden on some lanes, and a replay."""
     cases = [Case(1, {"place": 10 + lane}, 3) for lane in range(count)]
     recording = recorded({}, {})
-    recording.lengths = np.ones(count, np.int32)
+    recording.lengths, recording.actions = np.ones(count, np.int32), np.zeros((count, 1), np.int32)
     flags = np.isin(np.arange(count), lanes)[:, None]
     recording.after = {"place": 10 + np.arange(count)[:, None], "forbidden": flags}
     played = SimpleNamespace(after={name: value.copy() for name, value in recording.after.items()})
     return cases, recording, played
 
 
+@pytest.mark.parametrize("shape", [None, Shape(3, 9)])
 @pytest.mark.parametrize("lanes", [[2], [0, 4], [1, 3, 4, 6]])
-def test_forbidden_cases_are_repeated_with_hold_in_as_many_lanes_as_there_were(
-    monkeypatch: pytest.MonkeyPatch, lanes: list[int]
+def test_forbidden_cases_are_repeated_with_hold_in_the_program_of_all_cases(
+    monkeypatch: pytest.MonkeyPatch, lanes: list[int], shape: Shape | None
 ) -> None:
     asked = _Asked(monkeypatch)
     cases, recording, played = forbidden_on(lanes, 7)
     pair = replace(walker_pair(), worlds=("north", "south"))
-    results = check_forbidden(pair, cases, recording, played)
+    results = check_forbidden(pair, cases, recording, played, shape=shape)
     assert asked.held == [replace(cases[lane], action=0) for lane in lanes]
     again = asked.replayed
     assert again is not None
-    places = [10 + lanes[number % len(lanes)] for number in range(7)]
-    assert again.worlds.tolist() == [1] * 7
-    assert again.actions.tolist() == [[0]] * 7
+    places = [10 + lane for lane in lanes]
+    assert again.worlds.tolist() == [1] * len(lanes)
+    assert again.actions.tolist() == [[0]] * len(lanes)
     assert again.before["place"].tolist() == places
     assert again.before["twice"].tolist() == [2 * place for place in places]
+    assert asked.shape == (shape or (1, 7))
     for side, result in zip(NAMES, results, strict=True):
         assert (result.check, result.world) == (f"forbidden is hold, {side}", "south")
         assert (result.passed, result.compared) == (True, len(lanes))

@@ -126,14 +126,16 @@ def test_a_world_is_asked_every_question_of_what_both_sides_did(
     asked: dict[str, tuple[Any, ...]] = {}
 
     def stub(name: str, answer: Any) -> None:
-        def call(*given: Any) -> Any:
-            asked[f"{name} {given[1]}" if name == "replay" else name] = given
+        def call(*given: Any, **named: Any) -> Any:
+            asked[f"{name} {given[1]}" if name == "replay" else name] = (*given, *named.values())
             return f"played {given[1]}" if name == "replay" else answer
 
         monkeypatch.setattr(worlds, name, call)
 
     monkeypatch.setattr(worlds, "port_at_work", nullcontext)
     stub("replay", None)
+    stub("trace_replay", None)
+    stub("shared_shape", "shape")
     stub("judge_replay", [result("replay", episode), result("restarts")])
     stub("judge_cases", result("generated", case))
     stub("check_restarts", result("again"))
@@ -150,14 +152,16 @@ def test_a_world_is_asked_every_question_of_what_both_sides_did(
     assert judged.divergences == [words for words, first in found if first is not None]
     episodes, cases = "played episodes", "played transitions"
     expected: dict[str, tuple[Any, ...]] = {
-        "replay episodes": ("pair", "episodes", 9),
-        "replay transitions": ("pair", "transitions", 9),
+        "shared_shape": ("episodes", "transitions"),
+        "trace_replay": ("pair", "episodes", 9, "shape"),
+        "replay episodes": ("pair", "episodes", 9, "shape"),
+        "replay transitions": ("pair", "transitions", 9, "shape"),
         "judge_replay": ("pair", "episodes", episodes),
         "judge_cases": ("pair", "transitions", cases),
         "check_restarts": ("pair", "transitions", cases, AFTER_CASES, RESTARTS),
         "check_data": (second, "config", "market"),
         "check_account": ("episodes", episodes, "south", "config", contract),
-        "check_forbidden": ("pair", "cases", "transitions", cases),
+        "check_forbidden": ("pair", "cases", "transitions", cases, "shape"),
     }
     if episode is not None:
         expected["explain_replay"] = ("pair", "episodes", WRONG, "replay")
