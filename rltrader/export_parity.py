@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -195,12 +195,13 @@ def proving_beside() -> Iterator[Callable[[Path, Request], Verification]]:
     """Give a function that begins to export a run's policy and to verify its bundle, and returns how to
     wait for the report.
 
-    One after another, in one process. It is gone with the block; an error that ends that ends the
-    process too, whatever it does.
+    One after another, in one process, which gets ready at once. It is gone with the block; an error
+    that ends that ends the process too, whatever it does.
 
     Yields:
         (run, what to verify) -> (() -> report). Waiting raises InputError where the policy, the bundle
-            or the bars can't be used, C# is needed and Mono is missing, or a process died.
+            or the bars can't be used, or C# is needed and Mono is missing; both raise it where the
+            process died.
     """
     pool = ProcessPoolExecutor(
         1,
@@ -208,20 +209,35 @@ def proving_beside() -> Iterator[Callable[[Path, Request], Verification]]:
         initializer=worker_start(know_contracts, added_contracts(), known_files()),
     )
     with closing_pool(pool):
-        yield lambda run, request: _waiting(pool.submit(_prove, run, request), request)
+        pool.submit(_get_ready)
+        yield lambda run, request: _begin(pool, run, request)
 
 
-def _waiting(future: Future[dict[str, Any]], request: Request) -> Verification:
+def _begin(pool: ProcessPoolExecutor, run: Path, request: Request) -> Verification:
     def wait() -> Report:
-        try:
+        with _alive(request):
             return future.result()
-        except BrokenProcessPool:
-            raise InputError(
-                f"{request.folder}: the process that made and verified it died, perhaps for lack of "
-                "memory; do both by themselves with rltrader export and rltrader export verify"
-            ) from None
 
+    with _alive(request):
+        future = pool.submit(_prove, run, request)
     return wait
+
+
+@contextmanager
+def _alive(request: Request) -> Iterator[None]:
+    """Say what to do where the process that exports and verifies has died."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise InputError(
+            f"{request.folder}: the process that made and verified it died, perhaps for lack of "
+            "memory; do both by themselves with rltrader export and rltrader export verify"
+        ) from None
+
+
+def _get_ready() -> None:
+    """Import what exporting and verifying take, before there is anything to export."""
+    import parity.export_chain.verify  # noqa: F401
 
 
 def _prove(run: Path, request: Request) -> dict[str, Any]:

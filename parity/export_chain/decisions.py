@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.export.checks.rounding import Bounds, rounding_of
+from jax_port.export.checks.rounding import Bounds, layer_roundings, rounding_of
 from jax_port.export.layers import layer_names
 from jax_port.export.stages import Stages, in_float32, in_float64, lead
 from jax_port.ppo.policy import Policy
@@ -107,7 +107,8 @@ def compare_decisions(
         for part in parts:
             exact = in_float64(policy, part.obs, part.masks)
             exact_torch = wide(part.obs, part.masks)
-            wide_bounds, bounds = (rounding_of(policy, exact, kind) for kind in ("float64", "float32"))
+            of_kinds = layer_roundings(policy, exact["clipped"])
+            wide_bounds, bounds = of_kinds["float64"], of_kinds["float32"]
             ties = _near_ties(exact, part, bounds)
             stages = ("standardised", "clipped", *layers, "action")
             board.stages("PyTorch float64", exact, exact_torch, stages, FLOAT64, wide_bounds)

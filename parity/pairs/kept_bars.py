@@ -21,17 +21,20 @@ class KeptBars(TradingEnvPhase1):
     Attributes:
         rows: by the bar's index; the numbers of its row by name, float64.
         windows: float32 (window_size x features,), by the index of the bar that follows.
+        names: of every row's numbers, once one is read.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.rows: dict[int, dict[str, np.float64]] = {}
         self.windows: dict[int, NDArray[np.float32]] = {}
+        self.names: list[str] = []
         super().__init__(*arguments, **options)
 
     def _bar(self) -> Any:
         if (row := self.rows.get(self.step_idx)) is None:
             read: Any = super()._bar()
-            row = self.rows[self.step_idx] = dict(zip(read.index, read.to_numpy(), strict=True))
+            self.names = self.names or list(read.index)
+            row = self.rows[self.step_idx] = dict(zip(self.names, read.to_numpy(), strict=True))
         return row
 
     def _window(self) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ layer, as a running error analysis does (Higham, Accuracy and Stability of Numer
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from jax_port.export.stages import Stages
 from jax_port.ppo.policy import Policy
 
-UNITS = {"float32": 2.0**-24, "float64": 2.0**-53}
+Kind = Literal["float32", "float64"]
+UNITS: dict[Kind, float] = {"float32": 2.0**-24, "float64": 2.0**-53}
 """Largest relative error of one rounding."""
 ROUNDINGS = 8.0
 """Roundings of its absolute terms that a sum is allowed; in one of some hundred numbers most cancel."""
@@ -27,7 +29,7 @@ MOST_EXPONENT = 50.0
 Bounds = dict[str, NDArray[np.float64]]
 
 
-def rounding_of(policy: Policy, exact: Stages, kind: str) -> Bounds:
+def rounding_of(policy: Policy, exact: Stages, kind: Kind) -> Bounds:
     """Return how far rounding may move each layer's output in each row, see :func:`layer_rounding`.
 
     Args:
@@ -38,7 +40,7 @@ def rounding_of(policy: Policy, exact: Stages, kind: str) -> Bounds:
     return layer_rounding(policy, exact["clipped"], kind)
 
 
-def layer_rounding(policy: Policy, seen: NDArray[Any], kind: str) -> Bounds:
+def layer_rounding(policy: Policy, seen: NDArray[Any], kind: Kind) -> Bounds:
     """Return how far rounding may move each layer's output in each row: layer to (N,).
 
     A layer y = x W + b moves by at most sqrt(e^2 W^2) + 8 u (|x| |W| + |b|), where e is how far x may
@@ -49,17 +51,32 @@ def layer_rounding(policy: Policy, seen: NDArray[Any], kind: str) -> Bounds:
         seen: what the network sees, (N, D), after normalising.
         kind: "float32" or "float64", of the sums.
     """
-    unit, bounds, layers = ROUNDINGS * UNITS[kind], {}, policy.params["params"]
+    return layer_roundings(policy, seen, (kind,))[kind]
+
+
+def layer_roundings(
+    policy: Policy, seen: NDArray[Any], kinds: Sequence[Kind] = tuple(UNITS)
+) -> dict[Kind, Bounds]:
+    """Return :func:`layer_rounding` of several kinds, whose sums are made once."""
+    layers = policy.params["params"]
+    bounds: dict[Kind, Bounds] = {kind: {} for kind in kinds}
     for names in policy.spec.mlps.values():
         x = np.asarray(seen, np.float64)
-        error: NDArray[np.float64] | None = None  # what it sees is exact
+        errors: dict[
+            Kind, NDArray[np.float64]
+        ] = {}  # none before the first layer: what it sees is exact
         for name in names:
             kernel, bias = (np.asarray(layers[name][part], np.float64) for part in ("kernel", "bias"))
-            own = unit * (np.abs(x) @ np.abs(kernel) + np.abs(bias))
-            error = own if error is None else np.sqrt(np.square(error) @ np.square(kernel)) + own
-            bounds[name] = error.max(axis=1)
-            x, slope = _activated(x @ kernel + bias, error, policy.spec.activation)
-            error = slope * error + unit * np.abs(x)
+            terms = np.abs(x) @ np.abs(kernel) + np.abs(bias)
+            output = x @ kernel + bias
+            for kind in kinds:
+                unit = ROUNDINGS * UNITS[kind]
+                error = unit * terms
+                if (before := errors.get(kind)) is not None:
+                    error = np.sqrt(np.square(before) @ np.square(kernel)) + error
+                bounds[kind][name] = error.max(axis=1)
+                x, slope = _activated(output, error, policy.spec.activation)
+                errors[kind] = slope * error + unit * np.abs(x)
     return bounds
 
 

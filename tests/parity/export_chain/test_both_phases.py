@@ -153,6 +153,10 @@ def die(run: Path, request: Request) -> dict[str, Any]:
     os._exit(1)
 
 
+def die_at_once() -> None:
+    os._exit(1)
+
+
 def linger(run: Path, request: Request) -> dict[str, Any]:
     time.sleep(600)
     return {}
@@ -190,6 +194,21 @@ def test_a_process_that_dies_over_a_bundle_is_told_with_what_to_do(
         wait = begin(tmp_path / "run1", Request(tmp_path / "phase1"))
         with refuses():
             wait()
+
+
+def test_a_process_that_died_as_it_got_ready_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_parity, "_get_ready", die_at_once)
+
+    def begin_until_it_is_seen() -> None:
+        with proving_beside() as begin:
+            for _ in range(1200):
+                begin(tmp_path / "run1", Request(tmp_path / "phase1"))
+                time.sleep(0.05)
+
+    with refuses():
+        begin_until_it_is_seen()
 
 
 def test_nobody_waits_for_a_verification_once_the_training_beside_it_has_failed(

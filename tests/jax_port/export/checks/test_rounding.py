@@ -9,7 +9,13 @@ import pytest
 
 from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import POLICY
-from jax_port.export.checks.rounding import _activated, layer_rounding, probability_limit, rounding_of
+from jax_port.export.checks.rounding import (
+    _activated,
+    layer_rounding,
+    layer_roundings,
+    probability_limit,
+    rounding_of,
+)
 from jax_port.export.stages import in_float32, in_float64
 from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import NetworkSpec
@@ -111,6 +117,23 @@ def test_sums_in_double_precision_have_bounds_as_much_narrower_as_their_unit() -
     assert narrow.keys() == wide.keys()
     for layer, bounds in narrow.items():
         np.testing.assert_allclose(wide[layer], bounds * 2.0**-29, rtol=0.1)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_kinds_of_sums_that_are_bounded_together_are_bounded_as_each_alone(activation: str) -> None:
+    spec = NetworkSpec((16, 8), (8,), activation)
+    policy = make_policy(prepare(bars(), config_of(1)), config_of(1), spread=3.0, spec=spec)
+    seen = 10 * np.random.default_rng(3).normal(
+        size=(50, len(policy.params["params"]["policy_0"]["kernel"]))
+    )
+    together = layer_roundings(policy, seen)
+    assert set(together) == {"float32", "float64"}
+    for kind, bounds in together.items():
+        alone = layer_rounding(policy, seen, kind)
+        assert bounds.keys() == alone.keys() == {*spec.layers}
+        for layer, bound in bounds.items():
+            np.testing.assert_array_equal(bound, alone[layer])
+    assert layer_roundings(policy, seen, ("float64",)).keys() == {"float64"}
 
 
 def test_a_unit_that_rounding_may_switch_on_passes_its_error_on() -> None:
