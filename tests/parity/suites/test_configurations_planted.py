@@ -19,13 +19,15 @@ from markets import SYMBOLS
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Pair
 from parity.engine.record import record_cases
-from parity.engine.replay import replay
+from parity.engine.replay import Shape, replay
 from parity.engine.verify import judge_cases
 from parity.pairs.trading import trading_pair
 from parity.suites.configurations import Configuration, draw_configurations
 from parity.suites.scenarios import MARKETS, Request, make_scenarios
 
 CASES = 250
+SHAPE = Shape(40, CASES)
+"""Of a program that would also hold episodes, as in the gate."""
 Spoil = Callable[[EnvParams], EnvParams]
 
 
@@ -34,8 +36,8 @@ def objects(pair: Pair, spoil: Spoil, world: int = 0) -> bool:
     cases = seeded_cases(pair, world, CASES, np.random.default_rng(1))
     spoilt = replace(pair, port=replace(pair.port, params=spoil(pair.port.params)))
     recording = record_cases(pair, cases)
-    assert judge_cases(pair, recording, replay(pair, recording)).passed
-    return not judge_cases(spoilt, recording, replay(spoilt, recording)).passed
+    assert judge_cases(pair, recording, replay(pair, recording, shape=SHAPE)).passed
+    return not judge_cases(spoilt, recording, replay(spoilt, recording, shape=SHAPE)).passed
 
 
 def having(**kinds: str) -> list[Configuration]:
