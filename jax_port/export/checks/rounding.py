@@ -62,9 +62,7 @@ def layer_roundings(
     bounds: dict[Kind, Bounds] = {kind: {} for kind in kinds}
     for names in policy.spec.mlps.values():
         x = np.asarray(seen, np.float64)
-        errors: dict[
-            Kind, NDArray[np.float64]
-        ] = {}  # none before the first layer: what it sees is exact
+        errors: dict[Kind, NDArray[np.float64]] = {}  # what the first layer sees is exact
         for name in names:
             kernel, bias = (np.asarray(layers[name][part], np.float64) for part in ("kernel", "bias"))
             terms = np.abs(x) @ np.abs(kernel) + np.abs(bias)
