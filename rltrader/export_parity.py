@@ -237,7 +237,7 @@ def _alive(request: Request) -> Iterator[None]:
 
 def _get_ready() -> None:
     """Import what exporting and verifying take, before there is anything to export."""
-    import parity.export_chain.verify  # noqa: F401
+    import parity.export_chain.verify  # noqa: F401  # imported for those who come after
 
 
 def _prove(run: Path, request: Request) -> dict[str, Any]:

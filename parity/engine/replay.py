@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -140,15 +141,13 @@ def _arguments(pair: Pair, recording: Recording, seed: int, shape: Shape | None)
     return functions, jax.random.key(seed), state, actions, side.params
 
 
-def trace_replay(pair: Pair, recording: Recording, seed: int = 0, shape: Shape | None = None) -> None:
-    """Trace the program of :func:`replay`, which then compiles it without tracing it again.
-
-    Tracing is all that executes the port's own lines.
-    """
-    _run.trace(*_arguments(pair, recording, seed, shape))
-
-
-def replay(pair: Pair, recording: Recording, seed: int = 0, shape: Shape | None = None) -> Replay:
+def replay(
+    pair: Pair,
+    recording: Recording,
+    seed: int = 0,
+    shape: Shape | None = None,
+    tracing: AbstractContextManager[None] | None = None,
+) -> Replay:
     """Run the port on a recording.
 
     Args:
@@ -157,9 +156,13 @@ def replay(pair: Pair, recording: Recording, seed: int = 0, shape: Shape | None 
         seed: seeds the starts of restarted episodes.
         shape: of the program that is compiled, which holds the recording; equal shapes compile once. By
             default the recording's own.
+        tracing: entered while the port's own lines are executed, which is as its programs are traced.
     """
     steps, lanes = shape_of(recording)
-    before, after, done, restart, untouched = _run(*_arguments(pair, recording, seed, shape))
+    with tracing or nullcontext():
+        arguments = _arguments(pair, recording, seed, shape)
+        _run.trace(*arguments)
+    before, after, done, restart, untouched = _run(*arguments)
 
     def host(fields: dict[str, jax.Array]) -> Fields:
         return {name: np.asarray(value)[:lanes] for name, value in fields.items()}

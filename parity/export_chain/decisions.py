@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.export.checks.rounding import Bounds, layer_roundings, rounding_of
+from jax_port.export.checks.rounding import Bounds, layer_rounding, layer_roundings
 from jax_port.export.layers import layer_names
 from jax_port.export.stages import Stages, in_float32, in_float64, lead
 from jax_port.ppo.policy import Policy
@@ -198,7 +198,7 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch, largest: f
     ours = in_float32(apart, batch.obs, batch.masks)
     stages_of_side = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
     exact = in_float64(apart, batch.obs, batch.masks)
-    bounds = rounding_of(apart, exact, "float32")
+    bounds = layer_rounding(apart, exact["clipped"], "float32")
     ties = _near_ties(exact, batch, bounds)
     clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
     board.stages(f"PyTorch float32, logits up to {largest:g}", ours, clear, OUTER, FLOAT32, bounds)

@@ -82,7 +82,7 @@ def first_minibatch(case: LearnerCase, table: Fields) -> Batch:
     def some(name: str) -> jax.Array:
         value = table[name]
         flat = np.swapaxes(value, 0, 1).reshape(-1, *value.shape[2:])
-        return jnp.asarray(flat[numbers])
+        return jax.device_put(flat[numbers])
 
     return Batch(
         obs=some("obs"),

@@ -7,7 +7,6 @@ side's own generator, so there is nothing to compare it with; its frequencies ar
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
@@ -60,7 +59,7 @@ def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> Chec
         return CheckResult("restart draws", " and ".join(pair.worlds), 0, error=error)
     lanes = np.resize(np.flatnonzero(ends), PER_START * _count(pair))
     names = sorted(set(pair.rules) & set(recording.before) - {"obs", "masks"})
-    fields = {name: jnp.asarray(recording.before[name][lanes]) for name in names}
+    fields = {name: jax.device_put(recording.before[name][lanes]) for name in names}
     side = pair.port
 
     @jax.jit
@@ -71,7 +70,7 @@ def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> Chec
         return side.read(side.step(key, state, actions, side.params).state, side.params)
 
     worlds, actions = recording.worlds[lanes], recording.actions[lanes, 0]
-    out = restart(_key(seed, 1), jnp.asarray(worlds), fields, jnp.asarray(actions))
+    out = restart(_key(seed, 1), worlds, fields, actions)
     return judge_draws(pair, "restart draws", {name: np.asarray(x) for name, x in out.items()})
 
 

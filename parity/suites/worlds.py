@@ -15,7 +15,7 @@ from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
-from parity.engine.replay import replay, shared_shape, trace_replay
+from parity.engine.replay import replay, shared_shape
 from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.pairs.market_key import market_key
 from parity.pairs.port_lines import port_at_work
@@ -61,10 +61,8 @@ def judge_world(
     """Drive the port through what the reference did on one world, and compare everything."""
     place = scenario.worlds[world]
     shape = shared_shape(recorded.episodes, recorded.transitions)
-    with port_at_work():  # another program for single transitions is of the same lines
-        trace_replay(pair, recorded.episodes, seed, shape)
-    played = replay(pair, recorded.episodes, seed, shape)
-    stepped = replay(pair, recorded.transitions, seed, shape)
+    played = replay(pair, recorded.episodes, seed, shape, port_at_work())
+    stepped = replay(pair, recorded.transitions, seed, shape)  # by the same lines of the port
     checks = judge_replay(pair, recorded.episodes, played)
     divergences = []
     if (first := checks[0].first) is not None:

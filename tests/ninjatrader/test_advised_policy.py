@@ -190,7 +190,6 @@ public static class Show
         policy.Decide(observation, mask);
         for (int n = 0; n < 600 && policy.Client.Newest == null; n++) Thread.Sleep(50);
         policy.Dispose();
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 }
 """
@@ -240,7 +239,6 @@ public static class Show
             Console.WriteLine((n + 1) + " " + policy.Bare + " " + action + " " + (asked ? 1 : 0));
         }
         policy.Dispose();
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 }
 """
@@ -272,7 +270,6 @@ public static class Show
         for (int n = 0; n < mask.Length; n++) mask[n] = true;
         BODY
         policy.Dispose();
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 }
 """

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.export.stages import Stages
 from jax_port.ppo.policy import Policy
 
 Kind = Literal["float32", "float64"]
@@ -27,17 +26,6 @@ MOST_EXPONENT = 50.0
 """Beyond it a probability may be anything, and an exponential would leave the numbers."""
 
 Bounds = dict[str, NDArray[np.float64]]
-
-
-def rounding_of(policy: Policy, exact: Stages, kind: Kind) -> Bounds:
-    """Return how far rounding may move each layer's output in each row, see :func:`layer_rounding`.
-
-    Args:
-        policy: whose network it is.
-        exact: its stages in float64, from :func:`jax_port.export.stages.in_float64`.
-        kind: "float32" or "float64", of the sums.
-    """
-    return layer_rounding(policy, exact["clipped"], kind)
 
 
 def layer_rounding(policy: Policy, seen: NDArray[Any], kind: Kind) -> Bounds:

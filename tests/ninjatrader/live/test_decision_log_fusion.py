@@ -73,7 +73,6 @@ public static class Show
         }
         policy.Dispose();
         Console.Write(text);
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 }
 """

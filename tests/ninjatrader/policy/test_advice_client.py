@@ -35,7 +35,6 @@ public static class Show
             Console.Write(Ask(late, 7, "question"));
             Console.Write(watch.ElapsedMilliseconds > 800 ? " waited" : " at once");
             Console.WriteLine(watch.ElapsedMilliseconds < 5000 ? " in time" : " for ever");
-            Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
             return;
         }
         for (int n = 1; n < args.Length; n++)
@@ -45,7 +44,6 @@ public static class Show
                 Console.WriteLine(args[0] == "ask" ? Ask(client, 6 + n, "question " + n) : "taken");
             }
             catch (BundleException error) { Console.WriteLine(error.Message); }
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 
     private static string Ask(AdviceClient client, long minute, string question)

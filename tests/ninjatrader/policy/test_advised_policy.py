@@ -60,7 +60,6 @@ public static class Show
                 x => Math.Round(x, 6).ToString(CultureInfo.InvariantCulture))));
         }
         policy.Dispose();
-        Thread.Sleep(300);  // Mono may never end where a thread of its pool ends just then
     }
 
     private static void Bar(AdvisedPolicy policy, int minute)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from parity.engine import replay as module
 from parity.engine.pair import BatchStep, Case, Pair
 from parity.engine.record import Recording, record_actions, record_cases
-from parity.engine.replay import Replay, Shape, replay, shape_of, shared_shape, trace_replay
+from parity.engine.replay import Replay, Shape, replay, shape_of, shared_shape
 from tests.parity.walker import LONGEST, walker_pair
 
 LANES = 24
@@ -304,9 +306,15 @@ def test_a_shape_that_does_not_hold_a_recording_is_none_of_its() -> None:
             replay(pair, episodes, shape=shape)
 
 
-def test_recordings_of_one_shape_are_traced_once() -> None:
+def test_recordings_of_one_shape_are_traced_once_and_within_what_is_given() -> None:
     pair = walker_pair()
     traced: list[Any] = []
+
+    @contextmanager
+    def tracing() -> Iterator[None]:
+        traced.append("begins")
+        yield
+        traced.append("ends")
 
     def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
         traced.append(action.shape)
@@ -315,11 +323,12 @@ def test_recordings_of_one_shape_are_traced_once() -> None:
     own = replace(pair, port=replace(pair.port, step=step))
     episodes, cases = recordings(own)
     shape = shared_shape(episodes, cases)
-    trace_replay(own, episodes, 0, shape)
-    first = len(traced)
+    replay(own, episodes, 0, shape, tracing())
+    first = len(traced) - 2
     assert first > 0
+    assert traced == ["begins", *[(5,)] * first, "ends"]
     replay(own, episodes, 0, shape)
     replay(own, cases, 1, shape)
-    assert traced == [(5,)] * first
+    assert traced == ["begins", *[(5,)] * first, "ends"]
     replay(own, cases)
-    assert len(traced) > first
+    assert len(traced) > first + 2

@@ -132,9 +132,8 @@ def test_a_world_is_asked_every_question_of_what_both_sides_did(
 
         monkeypatch.setattr(worlds, name, call)
 
-    monkeypatch.setattr(worlds, "port_at_work", nullcontext)
+    monkeypatch.setattr(worlds, "port_at_work", lambda: "recording")
     stub("replay", None)
-    stub("trace_replay", None)
     stub("shared_shape", "shape")
     stub("judge_replay", [result("replay", episode), result("restarts")])
     stub("judge_cases", result("generated", case))
@@ -153,8 +152,7 @@ def test_a_world_is_asked_every_question_of_what_both_sides_did(
     episodes, cases = "played episodes", "played transitions"
     expected: dict[str, tuple[Any, ...]] = {
         "shared_shape": ("episodes", "transitions"),
-        "trace_replay": ("pair", "episodes", 9, "shape"),
-        "replay episodes": ("pair", "episodes", 9, "shape"),
+        "replay episodes": ("pair", "episodes", 9, "shape", "recording"),
         "replay transitions": ("pair", "transitions", 9, "shape"),
         "judge_replay": ("pair", "episodes", episodes),
         "judge_cases": ("pair", "transitions", cases),

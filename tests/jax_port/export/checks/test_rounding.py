@@ -14,7 +14,6 @@ from jax_port.export.checks.rounding import (
     layer_rounding,
     layer_roundings,
     probability_limit,
-    rounding_of,
 )
 from jax_port.export.stages import in_float32, in_float64
 from jax_port.ppo.policy import Policy, load_policy
@@ -29,7 +28,7 @@ def test_rounding_is_bounded_and_not_by_much() -> None:
     policy = load_policy(raw_bundle() / POLICY)
     batch = next(of_episodes(policy, prepare(bars(), config_of(1)), 1000))
     exact, narrow = (make(policy, batch.obs, batch.masks) for make in (in_float64, in_float32))
-    bounds = rounding_of(policy, exact, "float32")
+    bounds = layer_rounding(policy, exact["clipped"], "float32")
     for layer in ("policy_0", "policy_1", "action_head", "value_head"):
         apart = np.abs(exact[layer] - narrow[layer]).max(axis=1)
         assert (apart <= bounds[layer] + 1e-7).all()
@@ -113,7 +112,8 @@ def test_sums_in_double_precision_have_bounds_as_much_narrower_as_their_unit() -
     policy = load_policy(raw_bundle() / POLICY)
     batch = next(of_episodes(policy, prepare(bars(), config_of(1)), 100))
     exact = in_float64(policy, batch.obs, batch.masks)
-    narrow, wide = (rounding_of(policy, exact, kind) for kind in ("float32", "float64"))
+    both = layer_roundings(policy, exact["clipped"])
+    narrow, wide = both["float32"], both["float64"]
     assert narrow.keys() == wide.keys()
     for layer, bounds in narrow.items():
         np.testing.assert_allclose(wide[layer], bounds * 2.0**-29, rtol=0.1)
